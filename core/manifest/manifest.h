@@ -1,0 +1,230 @@
+/*
+ * The Commitment Manifest: its canonical bytes read into plain structs, after every rule of
+ * doc/MANIFEST.md was checked.
+ *
+ * Things are named by index: participants, components, data, channels and outputs in manifest
+ * order. An *item* is a component or a data item; items are numbered with components first, then
+ * data. Sets of participants are bit masks (bit i = index i). Strings are NUL-terminated; those
+ * that are pointers belong to the manifest and live until cvm_manifest_free().
+ *
+ * Security: a parsed manifest holds nothing unchecked: ids and paths are of the plain form,
+ * references resolve, the graph is acyclic, sums do not overflow, and free text (title, names,
+ * args) has no control or direction-changing characters.
+ */
+#ifndef CVM_MANIFEST_MANIFEST_H
+#define CVM_MANIFEST_MANIFEST_H
+
+#include "core/base/json.h"
+#include "core/seal/jwk.h"
+
+#define CVM_MANIFEST_MAX (256 * 1024)
+#define CVM_PARTICIPANTS_MAX 32
+#define CVM_COMPONENTS_MAX 64
+#define CVM_DATA_MAX 128
+#define CVM_ITEMS_MAX (CVM_COMPONENTS_MAX + CVM_DATA_MAX)
+#define CVM_CHANNELS_MAX 256
+#define CVM_OUTPUTS_MAX 64
+#define CVM_CONDITIONS_MAX 16 /* an output */
+#define CVM_MEASUREMENTS_MAX 16
+#define CVM_CHIPS_MAX 64
+#define CVM_ARGS_MAX 64
+#define CVM_ARGS_BYTES 4096
+#define CVM_CHANNEL_BYTES_DEFAULT                                                                  \
+    (16 * 1024 * 1024) /* component to component, where the channel names no max_bytes */
+#define CVM_MEMORY_RESERVE_MIB 128 /* of memory_mib, above all that the manifest declares */
+#define CVM_CHIP_LEN 64
+
+/* The words of the format, in tables: CVM_X_… lists X(SYMBOL, "word"). */
+#define CVM_TABLE_PLATFORM(X)                                                                      \
+    X(SEV_SNP, "sev-snp") X(SIM_VM, "sim-vm") X(SIM_PROCESS, "sim-process")
+#define CVM_TABLE_PROTECTION(X)                                                                    \
+    X(USER_NAMESPACE, "user-namespace")                                                            \
+    X(MOUNT_NAMESPACE, "mount-namespace")                                                          \
+    X(PID_NAMESPACE, "pid-namespace")                                                              \
+    X(NETWORK_NAMESPACE, "network-namespace")                                                      \
+    X(IPC_NAMESPACE, "ipc-namespace")                                                              \
+    X(UTS_NAMESPACE, "uts-namespace")                                                              \
+    X(SECCOMP, "seccomp")                                                                          \
+    X(LANDLOCK, "landlock")                                                                        \
+    X(CGROUP, "cgroup")
+#define CVM_TABLE_GRANT(X) X(CLI, "wasi:cli") X(FILESYSTEM, "wasi:filesystem")
+#define CVM_TABLE_COMPONENT_KIND(X) X(COMMAND, "command") X(LIBRARY, "library")
+#define CVM_TABLE_CLOCK(X) X(NONE, "none") X(FIXED, "fixed") X(HOST, "host")
+#define CVM_TABLE_RANDOM(X) X(NONE, "none") X(SEEDED, "seeded") X(REAL, "real")
+#define CVM_TABLE_PADDING(X) X(MAX, "max") X(POW2, "pow2") X(NONE, "none")
+#define CVM_TABLE_CONDITION(X) X(APPROVED, "approved") X(NOT_BEFORE, "not-before")
+#define CVM_TABLE_PRODUCT(X) X(MILAN, "milan") X(GENOA, "genoa") X(TURIN, "turin")
+
+/* For each table: the enum, the count, and the word of a value (NULL when out of range). */
+#define CVM_WORDS(NAME, name)                                                                      \
+    enum cvm_##name{CVM_TABLE_##NAME(CVM_WORDS_ENUM_##NAME) CVM_##NAME##_COUNT};                   \
+    const char *cvm_##name##_word(enum cvm_##name value)
+#define CVM_WORDS_ENUM_PLATFORM(s, w) CVM_PLATFORM_##s,
+#define CVM_WORDS_ENUM_PROTECTION(s, w) CVM_PROTECTION_##s,
+#define CVM_WORDS_ENUM_GRANT(s, w) CVM_GRANT_##s,
+#define CVM_WORDS_ENUM_COMPONENT_KIND(s, w) CVM_COMPONENT_KIND_##s,
+#define CVM_WORDS_ENUM_CLOCK(s, w) CVM_CLOCK_##s,
+#define CVM_WORDS_ENUM_RANDOM(s, w) CVM_RANDOM_##s,
+#define CVM_WORDS_ENUM_PADDING(s, w) CVM_PADDING_##s,
+#define CVM_WORDS_ENUM_CONDITION(s, w) CVM_CONDITION_##s,
+#define CVM_WORDS_ENUM_PRODUCT(s, w) CVM_PRODUCT_##s,
+CVM_WORDS(PLATFORM, platform);
+CVM_WORDS(PROTECTION, protection);
+CVM_WORDS(GRANT, grant);
+CVM_WORDS(COMPONENT_KIND, component_kind);
+CVM_WORDS(CLOCK, clock);
+CVM_WORDS(RANDOM, random);
+CVM_WORDS(PADDING, padding);
+CVM_WORDS(CONDITION, condition);
+CVM_WORDS(PRODUCT, product);
+
+struct cvm_participant {
+    char id[CVM_ID_MAX + 1];
+    const char *name;
+    struct cvm_public_key sign, seal;
+    struct cvm_digest sign_thumb, seal_thumb; /* RFC 7638, raw */
+    struct cvm_digest seed; /* commitment to the participant's share of the seed */
+};
+
+struct cvm_min_tcb {
+    bool present;
+    int bootloader, tee, snp, microcode, fmc; /* fmc: -1 but on Turin */
+};
+
+struct cvm_isolate {
+    unsigned platforms; /* bit per enum cvm_platform; never both kinds */
+    bool simulated;     /* only simulated platforms */
+    uint32_t n_measurements;
+    uint8_t measurements[CVM_MEASUREMENTS_MAX][CVM_SHA384_LEN];
+    bool any_chip;
+    uint32_t n_chips;
+    uint8_t chips[CVM_CHIPS_MAX]
+                 [CVM_CHIP_LEN]; /* a short id (8 bytes) stands at the front, zeros behind it */
+    struct cvm_min_tcb min_tcb[CVM_PRODUCT_COUNT];
+    bool has_policy;
+    int abi_major, abi_minor; /* 0 when has_policy is false */
+    bool single_socket, smt;  /* false and true when has_policy is false */
+    uint32_t vcpus;
+    uint64_t memory_mib;
+    unsigned waive; /* bit per enum cvm_protection */
+};
+
+struct cvm_component {
+    char id[CVM_ID_MAX + 1];
+    int owner; /* participant */
+    struct cvm_digest digest;
+    uint64_t max_bytes;
+    enum cvm_padding padding; /* max or none */
+    enum cvm_component_kind kind;
+    uint32_t n_args;
+    const char *args[CVM_ARGS_MAX]; /* behind argv[0], which is the id */
+    unsigned grants;                /* bit per enum cvm_grant */
+    enum cvm_clock clock;
+    enum cvm_random random;
+    uint64_t memory_bytes, cpu_ms, wall_ms;
+    uint64_t fuel; /* 0: not counted */
+};
+
+struct cvm_data {
+    char id[CVM_ID_MAX + 1];
+    int owner;
+    struct cvm_digest digest;
+    uint64_t max_bytes;
+    enum cvm_padding padding; /* max or none */
+};
+
+/* A file channel. Exactly one of from_component, from_data is an index and one of to_component,
+ * to_output; others are -1. */
+struct cvm_channel {
+    int from_component, from_data;
+    int to_component, to_output;
+    const char *from_path; /* "out/…" or "/dev/stdout"; NULL from a data item */
+    const char *to_path;   /* "in/…"; NULL to an output */
+    uint64_t max_bytes;    /* what it can carry: of the data item, of the channel, of the output */
+};
+
+struct cvm_condition_rule {
+    enum cvm_condition when;
+    uint32_t by;  /* participants, never empty */
+    int64_t time; /* not-before only */
+};
+
+struct cvm_output {
+    char id[CVM_ID_MAX + 1];
+    uint32_t recipients; /* participants, never empty */
+    uint64_t max_bytes;
+    enum cvm_padding padding;
+    bool diagnostics;
+    int channel; /* -1 for diagnostics */
+    uint32_t n_release;
+    struct cvm_condition_rule release[CVM_CONDITIONS_MAX];
+};
+
+struct cvm_manifest {
+    uint8_t *bytes; /* exactly as received; owned */
+    size_t len;
+    struct cvm_digest digest; /* SHA-256 of the bytes */
+    json_t *document;         /* owned; strings above point into it */
+
+    char collaboration[37]; /* UUID, lower case */
+    const char *title;
+    int64_t not_after;
+    uint32_t n_participants, n_components, n_data, n_channels, n_outputs;
+    struct cvm_participant participants[CVM_PARTICIPANTS_MAX];
+    struct cvm_isolate isolate;
+    struct cvm_component components[CVM_COMPONENTS_MAX];
+    struct cvm_data data[CVM_DATA_MAX];
+    struct cvm_channel channels[CVM_CHANNELS_MAX];
+    struct cvm_output outputs[CVM_OUTPUTS_MAX];
+    int order[CVM_COMPONENTS_MAX]; /* components, each behind those that feed it; ties in manifest
+                                      order */
+};
+
+/*
+ * Reads and checks. Size first, then canonical form, then each rule; the first broken rule is the
+ * error, with the place
+ * ("components[1].limits"). On success the manifest owns a copy of the bytes; end it with
+ * cvm_manifest_free(). About 200 KiB: better static, allocated or one on the stack than many.
+ */
+int cvm_manifest_parse(const void *bytes, size_t len, struct cvm_manifest *ret,
+                       struct cvm_error *err) CVM_MUST_USE;
+void cvm_manifest_free(struct cvm_manifest *m); /* fine on a zeroed one */
+#define CVM_AUTO_MANIFEST CVM_CLEANUP(cvm_manifest_free)
+
+/* Look-ups by id: an index, or -1. */
+int cvm_manifest_participant(const struct cvm_manifest *m, const char *id);
+int cvm_manifest_participant_by_thumb(const struct cvm_manifest *m,
+                                      const struct cvm_digest *sign_thumb);
+int cvm_manifest_item(const struct cvm_manifest *m, const char *id);
+int cvm_manifest_output(const struct cvm_manifest *m, const char *id);
+
+/* The facts that both kinds of item share. `item` must be below cvm_manifest_items(). */
+struct cvm_item {
+    const char *id;
+    int owner;
+    const struct cvm_digest *digest;
+    uint64_t max_bytes;
+    enum cvm_padding padding;
+    int component, data; /* index of its kind; the other is -1 */
+};
+uint32_t cvm_manifest_items(const struct cvm_manifest *m);
+struct cvm_item cvm_manifest_item_at(const struct cvm_manifest *m, uint32_t item);
+
+/* The channels into or out of a component, in manifest order; returns their number. `ret` holds
+ * CVM_CHANNELS_MAX indices. */
+uint32_t cvm_manifest_inbound(const struct cvm_manifest *m, int component,
+                              int ret[CVM_CHANNELS_MAX]);
+uint32_t cvm_manifest_outbound(const struct cvm_manifest *m, int component,
+                               int ret[CVM_CHANNELS_MAX]);
+
+/* What the isolate needs by the memory rule, in MiB, the reserve included. */
+uint64_t cvm_manifest_memory_needed(const struct cvm_manifest *m);
+
+bool cvm_manifest_has_platform(const struct cvm_manifest *m, enum cvm_platform p);
+bool cvm_platform_simulated(enum cvm_platform p);
+
+/* Words to values: -1 for an unknown word. */
+int cvm_platform_by_word(const char *word);
+int cvm_protection_by_word(const char *word);
+
+#endif

@@ -1,0 +1,103 @@
+/*
+ * What may happen, as a pure function: (rules, state, request) -> code and new state. No I/O, no
+ * allocation, no global.
+ *
+ * The caller applies a request that spends (run, release of outputs, nonces) BEFORE it acts, all
+ * others after the action succeeded; a refused request leaves the state exactly as it was (the
+ * caller counts it for the transcript). One step makes at most one move: compare state.phase before
+ * and after, and write a move entry when it changed.
+ */
+#ifndef CVM_POLICY_POLICY_H
+#define CVM_POLICY_POLICY_H
+
+#include <stdint.h>
+
+#include "core/base/error.h"
+#include "core/policy/phase.h"
+
+#define CVM_POLICY_PARTICIPANTS 32
+#define CVM_POLICY_COMPONENTS 64
+#define CVM_POLICY_ITEMS 192
+#define CVM_POLICY_OUTPUTS 64
+#define CVM_POLICY_CONDITIONS 1024 /* of all outputs together */
+#define CVM_POLICY_NONCES 1024     /* a session */
+#define CVM_POLICY_ACTS 4096       /* accepted acts a participant: bounds the transcript */
+
+struct cvm_policy_condition {
+    uint8_t output;
+    bool approved; /* else: not before `time` */
+    uint32_t by;   /* participants */
+    int64_t time;
+};
+
+/* What a manifest allows. Filled by cvm_policy_compile() (policy-rules.h). */
+struct cvm_policy_rules {
+    uint32_t n_participants, n_components, n_items, n_outputs, n_conditions;
+    uint8_t owner[CVM_POLICY_ITEMS]; /* participant that owns the item */
+    int64_t not_after;
+    struct cvm_policy_condition conditions[CVM_POLICY_CONDITIONS];
+};
+
+enum cvm_policy_result { CVM_RESULT_NONE, CVM_RESULT_COMPLETED, CVM_RESULT_FAILED };
+
+/* Zero-initialised: empty. */
+struct cvm_policy_state {
+    enum cvm_phase phase;
+    enum cvm_policy_result result;
+    enum cvm_code reason;                     /* of aborted */
+    bool run;                                 /* spent */
+    uint32_t nonces;                          /* spent */
+    uint32_t released;                        /* participants */
+    uint64_t admitted[CVM_POLICY_ITEMS / 64]; /* items */
+    uint64_t started,
+        ended_ok; /* components; what is not in ended_ok when a run ended did not end well */
+    uint64_t seq[CVM_POLICY_PARTICIPANTS];  /* of the last accepted act */
+    uint32_t acts[CVM_POLICY_PARTICIPANTS]; /* accepted */
+    int64_t time[CVM_POLICY_PARTICIPANTS];  /* of the last time act; 0: none */
+    int64_t latest;                         /* the largest of them */
+    uint32_t approved[CVM_POLICY_OUTPUTS];  /* participants, by output */
+};
+
+enum cvm_policy_kind {
+    CVM_REQUEST_LOCK,          /* the caller has checked manifest, commitments and its own report */
+    CVM_REQUEST_CHALLENGE,     /* nonces; spends */
+    CVM_REQUEST_ACT_RELEASE,   /* participant, seq, nonce_known; the caller has opened every sealed
+                                  key */
+    CVM_REQUEST_ACT_APPROVE,   /* participant, seq, output, head_known */
+    CVM_REQUEST_ACT_TIME,      /* participant, seq, time */
+    CVM_REQUEST_ACT_ABORT,     /* participant, seq */
+    CVM_REQUEST_ITEM_ADMITTED, /* item: its digest matched, and a component was admitted */
+    CVM_REQUEST_ITEM_REFUSED,  /* item: it stays wanted; OK only if it was wanted */
+    CVM_REQUEST_RUN,           /* spends */
+    CVM_REQUEST_COMPONENT_STARTED, /* component */
+    CVM_REQUEST_COMPONENT_ENDED,   /* component, ok */
+    CVM_REQUEST_RELEASE_OUTPUTS,   /* spends */
+    CVM_REQUEST_CLOSE,
+    CVM_REQUEST_FAULT, /* reason: abort for a fault or an inadmissible component */
+    CVM_REQUEST_COUNT
+};
+
+struct cvm_policy_request {
+    enum cvm_policy_kind kind;
+    uint32_t participant, item, component, output; /* indices, checked here */
+    uint32_t nonces;
+    uint64_t seq;
+    int64_t time;
+    bool nonce_known; /* the act's nonce was covered by a report of this session and not spent */
+    bool head_known;  /* the approval names the transcript entry that moved to waiting */
+    bool ok;          /* the component ended well */
+    enum cvm_code reason;
+};
+
+/* CVM_OK and *state changed, or the refusal's code and *state as before. */
+enum cvm_code cvm_policy_step(const struct cvm_policy_rules *rules, struct cvm_policy_state *state,
+                              const struct cvm_policy_request *request) CVM_MUST_USE;
+
+/* Questions that change nothing. */
+bool cvm_policy_wants_item(const struct cvm_policy_rules *rules,
+                           const struct cvm_policy_state *state, uint32_t item);
+bool cvm_policy_conditions_hold(const struct cvm_policy_rules *rules,
+                                const struct cvm_policy_state *state);
+bool cvm_policy_is_admitted(const struct cvm_policy_state *state, uint32_t item);
+
+#endif
