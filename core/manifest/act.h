@@ -7,12 +7,11 @@
 #define CVM_MANIFEST_ACT_H
 
 #include "core/manifest/manifest.h"
+#include "core/seal/hpke.h"
 
 #define CVM_ACT_MAX (64 * 1024) /* bytes of an act's JWS */
 #define CVM_NONCE_MIN 16
 #define CVM_NONCE_MAX 64
-#define CVM_ACT_ENC_LEN 32
-#define CVM_ACT_CT_LEN 48 /* a 32-byte secret and the tag */
 
 #define CVM_TABLE_ACT(X)                                                                           \
     X(RELEASE, "release") X(APPROVE, "approve") X(TIME, "time") X(ABORT, "abort")
@@ -28,7 +27,7 @@ int cvm_act_kind_by_word(const char *word); /* -1: unknown */
 /* One HPKE-sealed 32-byte secret of a release. */
 struct cvm_act_item {
     int item; /* item index; -1 for the seed share */
-    uint8_t enc[CVM_ACT_ENC_LEN], ct[CVM_ACT_CT_LEN];
+    struct cvm_sealed_key sealed;
 };
 
 struct cvm_act {
@@ -54,7 +53,7 @@ struct cvm_act {
  * key must be the participant's own (JWS_KEY).
  */
 int cvm_act_make(const struct cvm_manifest *m, const struct cvm_digest *session,
-                 const struct cvm_act *act, const struct cvm_secret *sign_key, struct cvm_buf *ret,
+                 const struct cvm_act *act, const struct cvm_key *sign_key, struct cvm_buf *ret,
                  struct cvm_error *err) CVM_MUST_USE;
 
 /*

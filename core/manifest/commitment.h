@@ -12,7 +12,7 @@
 /* Signs; appends "header..signature". Refuses a key that is not the one the manifest names for the
  * participant (JWS_KEY). */
 int cvm_commitment_make(const struct cvm_manifest *m, int participant,
-                        const struct cvm_secret *sign_key, struct cvm_buf *ret,
+                        const struct cvm_key *sign_key, struct cvm_buf *ret,
                         struct cvm_error *err) CVM_MUST_USE;
 
 /* Checks one against the manifest's bytes and the named participant's key. */

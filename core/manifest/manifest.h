@@ -15,6 +15,7 @@
 #define CVM_MANIFEST_MANIFEST_H
 
 #include "core/base/json.h"
+#include "core/seal/blob.h"
 #include "core/seal/jwk.h"
 
 #define CVM_MANIFEST_MAX (256 * 1024)
@@ -51,7 +52,6 @@
 #define CVM_TABLE_COMPONENT_KIND(X) X(COMMAND, "command") X(LIBRARY, "library")
 #define CVM_TABLE_CLOCK(X) X(NONE, "none") X(FIXED, "fixed") X(HOST, "host")
 #define CVM_TABLE_RANDOM(X) X(NONE, "none") X(SEEDED, "seeded") X(REAL, "real")
-#define CVM_TABLE_PADDING(X) X(MAX, "max") X(POW2, "pow2") X(NONE, "none")
 #define CVM_TABLE_CONDITION(X) X(APPROVED, "approved") X(NOT_BEFORE, "not-before")
 #define CVM_TABLE_PRODUCT(X) X(MILAN, "milan") X(GENOA, "genoa") X(TURIN, "turin")
 
@@ -65,7 +65,6 @@
 #define CVM_WORDS_ENUM_COMPONENT_KIND(s, w) CVM_COMPONENT_KIND_##s,
 #define CVM_WORDS_ENUM_CLOCK(s, w) CVM_CLOCK_##s,
 #define CVM_WORDS_ENUM_RANDOM(s, w) CVM_RANDOM_##s,
-#define CVM_WORDS_ENUM_PADDING(s, w) CVM_PADDING_##s,
 #define CVM_WORDS_ENUM_CONDITION(s, w) CVM_CONDITION_##s,
 #define CVM_WORDS_ENUM_PRODUCT(s, w) CVM_PRODUCT_##s,
 CVM_WORDS(PLATFORM, platform);
@@ -74,7 +73,6 @@ CVM_WORDS(GRANT, grant);
 CVM_WORDS(COMPONENT_KIND, component_kind);
 CVM_WORDS(CLOCK, clock);
 CVM_WORDS(RANDOM, random);
-CVM_WORDS(PADDING, padding);
 CVM_WORDS(CONDITION, condition);
 CVM_WORDS(PRODUCT, product);
 

@@ -26,7 +26,7 @@ struct cvm_receipt {
 /* Builds the payload from manifest and receipt and signs it; appends the JWS. Sets r->session and
  * r->payload. */
 int cvm_receipt_make(const struct cvm_manifest *m, struct cvm_receipt *r,
-                     const struct cvm_secret *session_key, struct cvm_buf *ret,
+                     const struct cvm_key *session_key, struct cvm_buf *ret,
                      struct cvm_error *err) CVM_MUST_USE;
 
 /*
