@@ -1,0 +1,35 @@
+/*
+ * Expected measurement of a simulated process isolate: SHA-384 of
+ * L("2cvm/sim-process/1", SHA-384(2cvm-agent), SHA-384(2cvm-compile), SHA-384(2cvm-cell), vcpus as
+ * u32be).
+ *
+ * The software PSP and every participant's machine compute it by this one function.
+ */
+#ifndef CVM_EVIDENCE_MEASURE_SIM_H
+#define CVM_EVIDENCE_MEASURE_SIM_H
+
+#include "core/base/hash.h"
+
+/* Order of the programs everywhere: agent, compile, cell. Names as they stand in an image folder.
+ */
+#define CVM_SIM_PROGRAMS 3
+extern const char
+    *const cvm_sim_program_names[CVM_SIM_PROGRAMS]; /* "2cvm-agent", "2cvm-compile", "2cvm-cell" */
+
+struct cvm_sim_image {
+    uint8_t program[CVM_SIM_PROGRAMS][CVM_SHA384_LEN];
+};
+
+/* Reads a descriptor from its first byte to its end (position is moved) and hashes it with SHA-384.
+ */
+int cvm_measure_fd(int fd, uint8_t ret[CVM_SHA384_LEN], struct cvm_error *err) CVM_MUST_USE;
+
+void cvm_measure_sim(const struct cvm_sim_image *image, uint32_t vcpus,
+                     uint8_t out[CVM_SHA384_LEN]);
+
+/* All of it for a folder that holds the three programs; regular files only, links are not followed
+ * at the last part. */
+int cvm_measure_sim_folder(const char *folder, uint32_t vcpus, uint8_t ret[CVM_SHA384_LEN],
+                           struct cvm_error *err) CVM_MUST_USE;
+
+#endif
