@@ -30,51 +30,38 @@
 #define CVM_CHIPS_MAX 64
 #define CVM_ARGS_MAX 64
 #define CVM_ARGS_BYTES 4096
-#define CVM_CHANNEL_BYTES_DEFAULT                                                                  \
-    (16 * 1024 * 1024) /* component to component, where the channel names no max_bytes */
+/* What a channel between components carries where it names no max_bytes. */
+#define CVM_CHANNEL_BYTES_DEFAULT (16 * 1024 * 1024)
 #define CVM_MEMORY_RESERVE_MIB 128 /* of memory_mib, above all that the manifest declares */
 #define CVM_CHIP_LEN 64
 
-/* The words of the format, in tables: CVM_X_… lists X(SYMBOL, "word"). */
-#define CVM_TABLE_PLATFORM(X)                                                                      \
-    X(SEV_SNP, "sev-snp") X(SIM_VM, "sim-vm") X(SIM_PROCESS, "sim-process")
-#define CVM_TABLE_PROTECTION(X)                                                                    \
-    X(USER_NAMESPACE, "user-namespace")                                                            \
-    X(MOUNT_NAMESPACE, "mount-namespace")                                                          \
-    X(PID_NAMESPACE, "pid-namespace")                                                              \
-    X(NETWORK_NAMESPACE, "network-namespace")                                                      \
-    X(IPC_NAMESPACE, "ipc-namespace")                                                              \
-    X(UTS_NAMESPACE, "uts-namespace")                                                              \
-    X(SECCOMP, "seccomp")                                                                          \
-    X(LANDLOCK, "landlock")                                                                        \
-    X(CGROUP, "cgroup")
-#define CVM_TABLE_GRANT(X) X(CLI, "wasi:cli") X(FILESYSTEM, "wasi:filesystem")
-#define CVM_TABLE_COMPONENT_KIND(X) X(COMMAND, "command") X(LIBRARY, "library")
-#define CVM_TABLE_CLOCK(X) X(NONE, "none") X(FIXED, "fixed") X(HOST, "host")
-#define CVM_TABLE_RANDOM(X) X(NONE, "none") X(SEEDED, "seeded") X(REAL, "real")
-#define CVM_TABLE_CONDITION(X) X(APPROVED, "approved") X(NOT_BEFORE, "not-before")
-#define CVM_TABLE_PRODUCT(X) X(MILAN, "milan") X(GENOA, "genoa") X(TURIN, "turin")
-
-/* For each table: the enum, the count, and the word of a value (NULL when out of range). */
-#define CVM_WORDS(NAME, name)                                                                      \
-    enum cvm_##name{CVM_TABLE_##NAME(CVM_WORDS_ENUM_##NAME) CVM_##NAME##_COUNT};                   \
-    const char *cvm_##name##_word(enum cvm_##name value)
-#define CVM_WORDS_ENUM_PLATFORM(s, w) CVM_PLATFORM_##s,
-#define CVM_WORDS_ENUM_PROTECTION(s, w) CVM_PROTECTION_##s,
-#define CVM_WORDS_ENUM_GRANT(s, w) CVM_GRANT_##s,
-#define CVM_WORDS_ENUM_COMPONENT_KIND(s, w) CVM_COMPONENT_KIND_##s,
-#define CVM_WORDS_ENUM_CLOCK(s, w) CVM_CLOCK_##s,
-#define CVM_WORDS_ENUM_RANDOM(s, w) CVM_RANDOM_##s,
-#define CVM_WORDS_ENUM_CONDITION(s, w) CVM_CONDITION_##s,
-#define CVM_WORDS_ENUM_PRODUCT(s, w) CVM_PRODUCT_##s,
-CVM_WORDS(PLATFORM, platform);
-CVM_WORDS(PROTECTION, protection);
-CVM_WORDS(GRANT, grant);
-CVM_WORDS(COMPONENT_KIND, component_kind);
-CVM_WORDS(CLOCK, clock);
-CVM_WORDS(RANDOM, random);
-CVM_WORDS(CONDITION, condition);
-CVM_WORDS(PRODUCT, product);
+/*
+ * The words of the format, from words.def: enum cvm_platform { CVM_PLATFORM_SEV_SNP, …,
+ * CVM_PLATFORM_COUNT } and so on for protection, grant, component_kind, clock, random, condition
+ * and product. cvm_platform_word() gives the word of a value (NULL when out of range),
+ * cvm_platform_by_word() the value of a word (-1 when unknown); likewise for the others.
+ */
+#define TABLE(NAME, name)                                                                          \
+    enum cvm_##name                                                                                \
+    {
+#define V(NAME, SYMBOL, word) CVM_##NAME##_##SYMBOL,
+#define END(NAME, name)                                                                            \
+    CVM_##NAME##_COUNT                                                                             \
+    }                                                                                              \
+    ;
+#include "core/manifest/words.def"
+#undef TABLE
+#undef V
+#undef END
+#define TABLE(NAME, name)                                                                          \
+    const char *cvm_##name##_word(enum cvm_##name value);                                          \
+    int cvm_##name##_by_word(const char *word);
+#define V(NAME, SYMBOL, word)
+#define END(NAME, name)
+#include "core/manifest/words.def"
+#undef TABLE
+#undef V
+#undef END
 
 struct cvm_participant {
     char id[CVM_ID_MAX + 1];
@@ -96,8 +83,7 @@ struct cvm_isolate {
     uint8_t measurements[CVM_MEASUREMENTS_MAX][CVM_SHA384_LEN];
     bool any_chip;
     uint32_t n_chips;
-    uint8_t chips[CVM_CHIPS_MAX]
-                 [CVM_CHIP_LEN]; /* a short id (8 bytes) stands at the front, zeros behind it */
+    uint8_t chips[CVM_CHIPS_MAX][CVM_CHIP_LEN]; /* an id of 8 bytes has zeros behind it */
     struct cvm_min_tcb min_tcb[CVM_PRODUCT_COUNT];
     bool has_policy;
     int abi_major, abi_minor; /* 0 when has_policy is false */
@@ -220,9 +206,5 @@ uint64_t cvm_manifest_memory_needed(const struct cvm_manifest *m);
 
 bool cvm_manifest_has_platform(const struct cvm_manifest *m, enum cvm_platform p);
 bool cvm_platform_simulated(enum cvm_platform p);
-
-/* Words to values: -1 for an unknown word. */
-int cvm_platform_by_word(const char *word);
-int cvm_protection_by_word(const char *word);
 
 #endif
