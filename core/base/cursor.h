@@ -1,6 +1,7 @@
 /*
- * Reading foreign bytes: a window that only moves forward and never past its end. Every parser of binary input uses it.
- * After the first failure every further read fails too, so that a parser may check once at the end.
+ * Reading foreign bytes: a window that only moves forward and never past its end. Every parser of
+ * binary input uses it. After the first failure every further read fails too, so that a parser may
+ * check once at the end.
  */
 #ifndef CVM_BASE_CURSOR_H
 #define CVM_BASE_CURSOR_H

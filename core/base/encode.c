@@ -25,10 +25,12 @@ static int hex_digit(char c)
 
 int cvm_hex_decode(const char *text, uint8_t *out, size_t len, struct cvm_error *err)
 {
-    CVM_ENSURE(strlen(text) == 2 * len, err, CVM_E_BAD_ENCODING, "%zu hex digits where %zu are needed", strlen(text), 2 * len);
+    CVM_ENSURE(strlen(text) == 2 * len, err, CVM_E_BAD_ENCODING,
+               "%zu hex digits where %zu are needed", strlen(text), 2 * len);
     for (size_t i = 0; i < len; i++) {
         int hi = hex_digit(text[2 * i]), lo = hex_digit(text[2 * i + 1]);
-        CVM_ENSURE(hi >= 0 && lo >= 0, err, CVM_E_BAD_ENCODING, "not lower-case hex at digit %zu", 2 * i);
+        CVM_ENSURE(hi >= 0 && lo >= 0, err, CVM_E_BAD_ENCODING, "not lower-case hex at digit %zu",
+                   2 * i);
         out[i] = (uint8_t)(hi << 4 | lo);
     }
     return 0;
@@ -42,7 +44,8 @@ char *cvm_b64u(const void *data, size_t len)
     char *s = cvm_alloc((len + 2) / 3 * 4 + 1), *o = s;
     for (size_t i = 0; i < len; i += 3) {
         size_t n = len - i < 3 ? len - i : 3;
-        uint32_t v = (uint32_t)p[i] << 16 | (n > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (n > 2 ? p[i + 2] : 0);
+        uint32_t v =
+            (uint32_t)p[i] << 16 | (n > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (n > 2 ? p[i + 2] : 0);
         for (size_t k = 0; k <= n; k++)
             *o++ = B64U[v >> (18 - 6 * k) & 63];
     }
@@ -65,7 +68,8 @@ int cvm_b64u_decode(const char *text, size_t text_len, struct cvm_buf *ret, stru
     size_t tail = text_len % 4, out_len = text_len / 4 * 3 + (tail ? tail - 1 : 0);
     CVM_ENSURE(tail != 1, err, CVM_E_BAD_ENCODING, "base64url of %zu characters", text_len);
     for (size_t i = 0; i < text_len; i++)
-        CVM_ENSURE(b64u_digit(text[i]) >= 0, err, CVM_E_BAD_ENCODING, "not base64url at character %zu", i);
+        CVM_ENSURE(b64u_digit(text[i]) >= 0, err, CVM_E_BAD_ENCODING,
+                   "not base64url at character %zu", i);
     int spare = tail == 2 ? 15 : tail == 3 ? 3 : 0;
     CVM_ENSURE(!tail || (b64u_digit(text[text_len - 1]) & spare) == 0, err, CVM_E_BAD_ENCODING,
                "base64url with bits set behind its end");
@@ -104,7 +108,8 @@ int cvm_digest_parse(const char *text, struct cvm_digest *ret, struct cvm_error 
 {
     struct cvm_digest d;
     if (strncmp(text, "sha256:", 7) != 0 || cvm_hex_decode(text + 7, d.b, sizeof d.b, NULL) < 0)
-        return cvm_fail_expected(err, CVM_E_MANIFEST_DIGEST, "sha256:<64 lower-case hex digits>", text, "digest");
+        return cvm_fail_expected(err, CVM_E_MANIFEST_DIGEST, "sha256:<64 lower-case hex digits>",
+                                 text, "digest");
     *ret = d;
     return 0;
 }

@@ -1,4 +1,5 @@
-/* Text forms of bytes: lower-case hex, base64url without padding (RFC 4648 section 5), and digests as they stand in JSON. */
+/* Text forms of bytes: lower-case hex, base64url without padding (RFC 4648 section 5), and digests
+ * as they stand in JSON. */
 #ifndef CVM_BASE_ENCODE_H
 #define CVM_BASE_ENCODE_H
 
@@ -10,9 +11,11 @@ int cvm_hex_decode(const char *text, uint8_t *out, size_t len, struct cvm_error 
 
 char *cvm_b64u(const void *data, size_t len); /* owned */
 /* Strict: no padding, no white space, no non-zero trailing bits. Appends to `ret`. */
-int cvm_b64u_decode(const char *text, size_t text_len, struct cvm_buf *ret, struct cvm_error *err) CVM_MUST_USE;
+int cvm_b64u_decode(const char *text, size_t text_len, struct cvm_buf *ret,
+                    struct cvm_error *err) CVM_MUST_USE;
 /* The same into exactly len bytes. */
-int cvm_b64u_decode_exact(const char *text, uint8_t *out, size_t len, struct cvm_error *err) CVM_MUST_USE;
+int cvm_b64u_decode_exact(const char *text, uint8_t *out, size_t len,
+                          struct cvm_error *err) CVM_MUST_USE;
 
 #define CVM_DIGEST_TEXT 72 /* "sha256:" + 64 + NUL */
 char *cvm_digest_text(const struct cvm_digest *d, char out[CVM_DIGEST_TEXT]); /* returns out */

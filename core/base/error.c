@@ -73,8 +73,8 @@ int cvm_fail(struct cvm_error *err, enum cvm_code code, const char *fmt, ...)
     return -1;
 }
 
-int cvm_fail_expected(struct cvm_error *err, enum cvm_code code, const char *expected, const char *got,
-                      const char *fmt, ...)
+int cvm_fail_expected(struct cvm_error *err, enum cvm_code code, const char *expected,
+                      const char *got, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -91,7 +91,8 @@ int cvm_fail_errno(struct cvm_error *err, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(what, sizeof what, fmt, ap);
     va_end(ap);
-    return cvm_fail(err, saved == ENOMEM ? CVM_E_NO_MEMORY : CVM_E_IO, "%s: %s", what, strerror(saved));
+    return cvm_fail(err, saved == ENOMEM ? CVM_E_NO_MEMORY : CVM_E_IO, "%s: %s", what,
+                    strerror(saved));
 }
 
 int cvm_error_wrap(struct cvm_error *err, const char *fmt, ...)
@@ -116,7 +117,7 @@ char *cvm_error_line(const struct cvm_error *err, char *out, size_t size)
     const struct cvm_code_info *info = cvm_code_info(err->code);
     int n = snprintf(out, size, "%s: %s: %s", info->name, info->text, err->message);
     if (n > 0 && (size_t)n < size && (err->expected[0] || err->got[0]))
-        snprintf(out + n, size - (size_t)n, " (expected %s, got %s)", err->expected[0] ? err->expected : "-",
-                 err->got[0] ? err->got : "-");
+        snprintf(out + n, size - (size_t)n, " (expected %s, got %s)",
+                 err->expected[0] ? err->expected : "-", err->got[0] ? err->got : "-");
     return out;
 }

@@ -50,7 +50,8 @@ struct cvm_digest cvm_label_sha256(const char *label, const struct cvm_bytes *fi
     return cvm_sha256(b.data, b.len);
 }
 
-void cvm_label_sha512(const char *label, const struct cvm_bytes *fields, size_t n, uint8_t out[CVM_SHA512_LEN])
+void cvm_label_sha512(const char *label, const struct cvm_bytes *fields, size_t n,
+                      uint8_t out[CVM_SHA512_LEN])
 {
     CVM_AUTO_BUF struct cvm_buf b = {0};
     cvm_label(&b, label, fields, n);
@@ -94,7 +95,8 @@ void cvm_hasher_free(struct cvm_hasher *h)
     h->ctx = NULL;
 }
 
-void cvm_hkdf_sha256(struct cvm_bytes salt, struct cvm_bytes ikm, struct cvm_bytes info, uint8_t *out, size_t out_len)
+void cvm_hkdf_sha256(struct cvm_bytes salt, struct cvm_bytes ikm, struct cvm_bytes info,
+                     uint8_t *out, size_t out_len)
 {
     EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
     EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;

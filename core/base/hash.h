@@ -1,7 +1,8 @@
 /*
- * Hashes, and the labelled hash L of doc/PROTOCOL.md section 1: every digest, `info` and `aad` of ours is over
- * L(label, f1 … fn) = len32be(label) label len32be(f1) f1 … len32be(fn) fn, so that no two different inputs ever meet.
- * Digests are raw bytes here; in JSON they are "sha256:" + lower-case hex (encode.h).
+ * Hashes, and the labelled hash L of doc/PROTOCOL.md section 1: every digest, `info` and `aad` of
+ * ours is over L(label, f1 … fn) = len32be(label) label len32be(f1) f1 … len32be(fn) fn, so that no
+ * two different inputs ever meet. Digests are raw bytes here; in JSON they are "sha256:" +
+ * lower-case hex (encode.h).
  */
 #ifndef CVM_BASE_HASH_H
 #define CVM_BASE_HASH_H
@@ -32,7 +33,8 @@ void cvm_sha512(const void *data, size_t len, uint8_t out[CVM_SHA512_LEN]);
 /* Appends L(label, fields[0] … fields[n-1]). */
 void cvm_label(struct cvm_buf *out, const char *label, const struct cvm_bytes *fields, size_t n);
 struct cvm_digest cvm_label_sha256(const char *label, const struct cvm_bytes *fields, size_t n);
-void cvm_label_sha512(const char *label, const struct cvm_bytes *fields, size_t n, uint8_t out[CVM_SHA512_LEN]);
+void cvm_label_sha512(const char *label, const struct cvm_bytes *fields, size_t n,
+                      uint8_t out[CVM_SHA512_LEN]);
 
 /* Incremental SHA-256/384 for streams. */
 struct cvm_hasher {
@@ -45,6 +47,7 @@ void cvm_hasher_end(struct cvm_hasher *h, uint8_t *out); /* 32 or 48 bytes; free
 void cvm_hasher_free(struct cvm_hasher *h);              /* after an early end; fine when ended */
 
 /* HKDF (RFC 5869) with SHA-256, extract and expand; out_len at most 8160. */
-void cvm_hkdf_sha256(struct cvm_bytes salt, struct cvm_bytes ikm, struct cvm_bytes info, uint8_t *out, size_t out_len);
+void cvm_hkdf_sha256(struct cvm_bytes salt, struct cvm_bytes ikm, struct cvm_bytes info,
+                     uint8_t *out, size_t out_len);
 
 #endif

@@ -7,15 +7,17 @@
 /* Where jansson accepts more than the restricted kind. */
 static int check_value(const json_t *v, unsigned depth, struct cvm_error *err)
 {
-    CVM_ENSURE(depth <= CVM_JSON_DEPTH, err, CVM_E_JSON_SYNTAX, "nested deeper than %d", CVM_JSON_DEPTH);
+    CVM_ENSURE(depth <= CVM_JSON_DEPTH, err, CVM_E_JSON_SYNTAX, "nested deeper than %d",
+               CVM_JSON_DEPTH);
     switch (json_typeof(v)) {
     case JSON_OBJECT: {
         const char *name;
         json_t *member;
-        json_object_foreach ((json_t *)v, name, member) {
+        json_object_foreach((json_t *)v, name, member)
+        {
             for (const char *p = name; *p; p++)
-                CVM_ENSURE((unsigned char)*p >= 0x20 && (unsigned char)*p < 0x7f, err, CVM_E_JSON_SYNTAX,
-                           "a member name that is not printable ASCII");
+                CVM_ENSURE((unsigned char)*p >= 0x20 && (unsigned char)*p < 0x7f, err,
+                           CVM_E_JSON_SYNTAX, "a member name that is not printable ASCII");
             CVM_GUARD(check_value(member, depth + 1, err));
         }
         return 0;
@@ -23,13 +25,13 @@ static int check_value(const json_t *v, unsigned depth, struct cvm_error *err)
     case JSON_ARRAY: {
         size_t i;
         json_t *item;
-        json_array_foreach ((json_t *)v, i, item)
-            CVM_GUARD(check_value(item, depth + 1, err));
+        json_array_foreach((json_t *)v, i, item) CVM_GUARD(check_value(item, depth + 1, err));
         return 0;
     }
     case JSON_INTEGER:
-        CVM_ENSURE(json_integer_value(v) <= CVM_JSON_INT_MAX && json_integer_value(v) >= -CVM_JSON_INT_MAX, err,
-                   CVM_E_JSON_NUMBER, "an integer beyond 2^53-1");
+        CVM_ENSURE(json_integer_value(v) <= CVM_JSON_INT_MAX &&
+                       json_integer_value(v) >= -CVM_JSON_INT_MAX,
+                   err, CVM_E_JSON_NUMBER, "an integer beyond 2^53-1");
         return 0;
     case JSON_REAL:
         return cvm_fail(err, CVM_E_JSON_NUMBER, "a number with a fraction or an exponent");
@@ -72,9 +74,10 @@ json_t *cvm_json_parse_canonical(const void *data, size_t len, struct cvm_error 
         at++;
     if (at != len || at != canon.len) {
         char expected[40], got[40];
-        snprintf(expected, sizeof expected, "%.*s", (int)(canon.len - at < 16 ? canon.len - at : 16),
-                 (const char *)canon.data + at);
-        snprintf(got, sizeof got, "%.*s", (int)(len - at < 16 ? len - at : 16), (const char *)data + at);
+        snprintf(expected, sizeof expected, "%.*s",
+                 (int)(canon.len - at < 16 ? canon.len - at : 16), (const char *)canon.data + at);
+        snprintf(got, sizeof got, "%.*s", (int)(len - at < 16 ? len - at : 16),
+                 (const char *)data + at);
         cvm_fail_expected(err, CVM_E_JSON_NOT_CANONICAL, at < canon.len ? expected : "the end",
                           at < len ? got : "the end", "first differing offset %zu", at);
         return NULL;
@@ -114,9 +117,9 @@ static int write_object(const json_t *value, struct cvm_buf *out, struct cvm_err
     CVM_AUTO_FREE const char **names = cvm_alloc(n * sizeof *names);
     const char *name;
     json_t *member;
-    json_object_foreach ((json_t *)value, name, member)
-        names[i++] = name;
-    qsort(names, n, sizeof *names, compare_names); /* ASCII names: byte order is RFC 8785's UTF-16 order */
+    json_object_foreach((json_t *)value, name, member) names[i++] = name;
+    qsort(names, n, sizeof *names,
+          compare_names); /* ASCII names: byte order is RFC 8785's UTF-16 order */
     cvm_buf_append_u8(out, '{');
     for (i = 0; i < n; i++) {
         if (i)
@@ -139,7 +142,8 @@ int cvm_json_write(const json_t *value, struct cvm_buf *out, struct cvm_error *e
         return write_object(value, out, err);
     case JSON_ARRAY:
         cvm_buf_append_u8(out, '[');
-        json_array_foreach ((json_t *)value, i, item) {
+        json_array_foreach((json_t *)value, i, item)
+        {
             if (i)
                 cvm_buf_append_u8(out, ',');
             CVM_GUARD(cvm_json_write(item, out, err));
@@ -164,7 +168,8 @@ int cvm_json_write(const json_t *value, struct cvm_buf *out, struct cvm_error *e
     }
 }
 
-void cvm_json_begin(struct cvm_json_reader *r, json_t *object, const char *path, struct cvm_error *err)
+void cvm_json_begin(struct cvm_json_reader *r, json_t *object, const char *path,
+                    struct cvm_error *err)
 {
     *r = (struct cvm_json_reader){.object = object, .path = path, .err = err};
     if (!json_is_object(object))
@@ -199,7 +204,8 @@ static json_t *get(struct cvm_json_reader *r, const char *name, bool required)
     return v;
 }
 
-static json_t *get_typed(struct cvm_json_reader *r, const char *name, bool required, json_type type, const char *word)
+static json_t *get_typed(struct cvm_json_reader *r, const char *name, bool required, json_type type,
+                         const char *word)
 {
     json_t *v = get(r, name, required);
     if (v && json_typeof(v) != type) {
@@ -221,12 +227,13 @@ const char *cvm_json_string(struct cvm_json_reader *r, const char *name)
     return v ? json_string_value(v) : "";
 }
 
-static int64_t int_value(struct cvm_json_reader *r, const char *name, json_t *v, int64_t min, int64_t max)
+static int64_t int_value(struct cvm_json_reader *r, const char *name, json_t *v, int64_t min,
+                         int64_t max)
 {
     int64_t n = json_integer_value(v);
     if (n < min || n > max) {
-        cvm_json_fail(r, CVM_E_MANIFEST_RANGE, "\"%s\" is %lld, allowed are %lld to %lld", name, (long long)n,
-                      (long long)min, (long long)max);
+        cvm_json_fail(r, CVM_E_MANIFEST_RANGE, "\"%s\" is %lld, allowed are %lld to %lld", name,
+                      (long long)n, (long long)min, (long long)max);
         return min;
     }
     return n;
@@ -238,7 +245,8 @@ int64_t cvm_json_int(struct cvm_json_reader *r, const char *name, int64_t min, i
     return v ? int_value(r, name, v, min, max) : min;
 }
 
-int64_t cvm_json_int_opt(struct cvm_json_reader *r, const char *name, int64_t min, int64_t max, int64_t absent)
+int64_t cvm_json_int_opt(struct cvm_json_reader *r, const char *name, int64_t min, int64_t max,
+                         int64_t absent)
 {
     json_t *v = get_typed(r, name, false, JSON_INTEGER, "an integer");
     return v ? int_value(r, name, v, min, max) : absent;
@@ -255,8 +263,8 @@ bool cvm_json_bool_opt(struct cvm_json_reader *r, const char *name, bool absent)
 static json_t *check_array(struct cvm_json_reader *r, const char *name, json_t *v, size_t max)
 {
     if (v && json_array_size(v) > max) {
-        cvm_json_fail(r, CVM_E_MANIFEST_RANGE, "\"%s\" has %zu entries, at most %zu are allowed", name,
-                      json_array_size(v), max);
+        cvm_json_fail(r, CVM_E_MANIFEST_RANGE, "\"%s\" has %zu entries, at most %zu are allowed",
+                      name, json_array_size(v), max);
         return NULL;
     }
     return v;
@@ -297,7 +305,8 @@ int cvm_json_end(struct cvm_json_reader *r)
     if (!r->failed && r->asked != json_object_size(r->object)) {
         const char *name;
         json_t *member;
-        json_object_foreach (r->object, name, member) {
+        json_object_foreach(r->object, name, member)
+        {
             bool known = false;
             for (size_t i = 0; i < r->asked; i++)
                 known |= strcmp(r->names[i], name) == 0;

@@ -129,10 +129,13 @@ static size_t page_round(size_t len)
 int cvm_secret_new(struct cvm_secret *ret, size_t len, struct cvm_error *err)
 {
     CVM_ENSURE(len > 0 && len <= CVM_SECRET_MAX, err, CVM_E_INTERNAL, "a secret of %zu bytes", len);
-    void *p = mmap(NULL, page_round(len), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *p =
+        mmap(NULL, page_round(len), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return cvm_fail_errno(err, "memory for a secret");
-    (void)mlock(p, page_round(len)); /* RLIMIT_MEMLOCK may be small: then it is only kept out of dumps and wiped */
+    (void)mlock(
+        p, page_round(
+               len)); /* RLIMIT_MEMLOCK may be small: then it is only kept out of dumps and wiped */
     (void)madvise(p, page_round(len), MADV_DONTDUMP);
     ret->data = p;
     ret->len = len;
