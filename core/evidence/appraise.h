@@ -53,6 +53,29 @@ struct cvm_appraisal {
     struct cvm_vek vek;
 };
 
+/*
+ * What evidence is compared with. Each part may be absent: then its check says NOT CHECKED.
+ * cvm_evidence_appraise() fills all of it from a manifest and a bundle; `2cvm evidence verify` from
+ * its command line.
+ */
+struct cvm_expectations {
+    int64_t time;         /* seconds since 1970, for the certificates' validity */
+    bool production;      /* DEBUG, migration and VMPL as a production isolate must have them */
+    const char *platform; /* as the bundle states it, or NULL */
+    const struct cvm_isolate
+        *isolate; /* of the manifest, or NULL: platforms, policy, minimum TCB, chips */
+    const uint8_t (*measurements)[CVM_MEASUREMENT_LEN];
+    size_t n_measurements;         /* 0: not checked */
+    const uint8_t *host_data;      /* CVM_HOST_DATA_LEN bytes, or NULL */
+    const uint8_t *report_data;    /* CVM_REPORT_DATA_LEN bytes, or NULL */
+    const struct cvm_tcb *min_tcb; /* demanded whatever the line is, or NULL */
+};
+
+/* A bare report and its certificates, in any order. Fills *ret whatever they are. */
+void cvm_evidence_check(const void *report, size_t report_len,
+                        const struct cvm_certificates *certificates,
+                        const struct cvm_expectations *e, struct cvm_appraisal *ret);
+
 struct cvm_appraise_options {
     int64_t time;                         /* seconds since 1970, for the certificates' validity */
     struct cvm_bytes nonce;               /* the verifier's own; empty: freshness is NOT CHECKED */

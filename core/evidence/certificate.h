@@ -39,9 +39,12 @@ struct cvm_vek {
     uint8_t public_key[97]; /* uncompressed P-384 point */
     int64_t not_before,
         not_after; /* the common span of all certificates of the chain, seconds since 1970 */
-    uint64_t chain_serials[2]; /* low 64 bits of the intermediate's and the leaf's serial */
-    size_t unused;             /* certificates that were given but are not part of the chain */
+    size_t unused; /* certificates that were given but are not part of the chain */
 };
+
+/* Appends one certificate in DER; its bytes are not looked at before cvm_certificates_verify(). */
+int cvm_certificates_add_der(struct cvm_certificates *c, const void *der, size_t len,
+                             struct cvm_error *err) CVM_MUST_USE;
 
 /*
  * Finds the one leaf, its issuer and the pinned root among `c` and verifies every signature, usage

@@ -1,0 +1,151 @@
+/* How an appraisal is told: texts, the table for people, JSON. All words of the checks come from
+ * checks.def. */
+#include <string.h>
+
+#include "core/evidence/appraise.h"
+
+static const struct cvm_check_info infos[CVM_CHECKS] = {
+#define CHECK(NAME, name, protects, failed, remedy) {name, protects, failed, remedy},
+#include "core/evidence/checks.def"
+#undef CHECK
+};
+
+const struct cvm_check_info *cvm_check_info(enum cvm_check_id id)
+{
+    return &infos[id < CVM_CHECKS ? id : 0];
+}
+
+const char *cvm_verdict_text(enum cvm_verdict v)
+{
+    switch (v) {
+    case CVM_VERDICT_PASS:
+        return "ok";
+    case CVM_VERDICT_FAIL:
+        return "REFUSED";
+    case CVM_VERDICT_NOT_CHECKED:
+        return "NOT CHECKED";
+    case CVM_VERDICT_NOT_RUN:
+        break;
+    }
+    return "not possible";
+}
+
+static const char *outcome_word(enum cvm_outcome o)
+{
+    return o == CVM_OUTCOME_VERIFIED    ? "verified"
+           : o == CVM_OUTCOME_SIMULATED ? "simulated"
+                                        : "refused";
+}
+
+int cvm_appraisal_exit_code(const struct cvm_appraisal *a)
+{
+    return a->outcome == CVM_OUTCOME_VERIFIED ? 0 : a->outcome == CVM_OUTCOME_SIMULATED ? 10 : 1;
+}
+
+int cvm_appraisal_error(const struct cvm_appraisal *a, struct cvm_error *err)
+{
+    if (a->outcome != CVM_OUTCOME_REFUSED)
+        return 0;
+    for (size_t pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < CVM_CHECKS; i++) {
+            const struct cvm_check *k = &a->checks[i];
+            if (k->verdict != (pass ? CVM_VERDICT_NOT_RUN : CVM_VERDICT_FAIL))
+                continue;
+            return cvm_fail_expected(err, CVM_E_EVIDENCE_REFUSED, k->expected, k->got, "%s: %s",
+                                     infos[i].name, infos[i].failed);
+        }
+    return cvm_fail(err, CVM_E_EVIDENCE_REFUSED, "no verdict");
+}
+
+/* Long values are cut in the middle of the table, never in the JSON. */
+static void cut(const char *text, char out[40])
+{
+    size_t n = strlen(text);
+    if (n < 40)
+        memcpy(out, text, n + 1);
+    else
+        snprintf(out, 40, "%.24s...%s", text, text + n - 8);
+}
+
+static void line(struct cvm_buf *out, const char *text)
+{
+    cvm_buf_append_str(out, text);
+    cvm_buf_append_str(out, "\n");
+}
+
+static void explain(const struct cvm_check *k, const struct cvm_check_info *info,
+                    struct cvm_buf *out)
+{
+    const char *const parts[][2] = {{"wrong", info->failed},
+                                    {"protects", info->protects},
+                                    {"expected", k->expected},
+                                    {"got", k->got},
+                                    {"do", info->remedy}};
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (!parts[i][1][0])
+            continue;
+        CVM_AUTO_FREE char *text = cvm_printf("    %-9s %s", parts[i][0], parts[i][1]);
+        line(out, text);
+    }
+}
+
+void cvm_appraisal_print(const struct cvm_appraisal *a, struct cvm_buf *out)
+{
+    size_t refused = 0;
+    for (size_t i = 0; i < CVM_CHECKS; i++) {
+        const struct cvm_check *k = &a->checks[i];
+        char got[40];
+        cut(k->got, got);
+        CVM_AUTO_FREE char *row =
+            cvm_printf("  %-22s %-12s %s", infos[i].name, cvm_verdict_text(k->verdict),
+                       k->verdict == CVM_VERDICT_FAIL ? "" : got);
+        line(out, row);
+        if (k->verdict == CVM_VERDICT_FAIL) {
+            explain(k, &infos[i], out);
+            refused++;
+        }
+    }
+    if (a->checks[CVM_CHECK_FRESHNESS].verdict == CVM_VERDICT_NOT_CHECKED)
+        line(out, "freshness NOT CHECKED: without a nonce of your own this may be a recording");
+    if (a->outcome == CVM_OUTCOME_VERIFIED) {
+        line(out, "VERIFIED: everything that was checked holds, on genuine hardware");
+    } else if (a->outcome == CVM_OUTCOME_SIMULATED) {
+        line(out,
+             "*** SIMULATED *** everything is consistent, but no hardware protects this isolate:");
+        line(out, "*** SIMULATED *** whoever runs the host can read and change all of it");
+    } else {
+        CVM_AUTO_FREE char *text =
+            cvm_printf("REFUSED: %zu of %d checks failed; send nothing to this isolate", refused,
+                       (int)CVM_CHECKS);
+        line(out, text);
+    }
+}
+
+json_t *cvm_appraisal_json(const struct cvm_appraisal *a)
+{
+    static const char *const words[] = {[CVM_VERDICT_NOT_RUN] = "not-run",
+                                        [CVM_VERDICT_PASS] = "ok",
+                                        [CVM_VERDICT_FAIL] = "refused",
+                                        [CVM_VERDICT_NOT_CHECKED] = "not-checked"};
+    json_t *checks = json_array();
+    for (size_t i = 0; i < CVM_CHECKS; i++) {
+        const struct cvm_check *k = &a->checks[i];
+        json_t *o = json_object();
+        json_object_set_new(o, "name", json_string(infos[i].name));
+        json_object_set_new(o, "protects", json_string(infos[i].protects));
+        json_object_set_new(o, "expected", json_string(k->expected));
+        json_object_set_new(o, "got", json_string(k->got));
+        json_object_set_new(o, "verdict", json_string(words[k->verdict]));
+        if (k->verdict == CVM_VERDICT_FAIL) {
+            json_object_set_new(o, "wrong", json_string(infos[i].failed));
+            json_object_set_new(o, "remedy", json_string(infos[i].remedy));
+        }
+        json_array_append_new(checks, o);
+    }
+    json_t *o = json_object();
+    json_object_set_new(o, "outcome", json_string(outcome_word(a->outcome)));
+    json_object_set_new(o, "checks", checks);
+    if (a->have_report)
+        json_object_set_new(o, "report", cvm_report_json(&a->report));
+    return o;
+}

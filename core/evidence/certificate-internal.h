@@ -1,0 +1,38 @@
+/* One parsed certificate, inside core/evidence only. */
+#ifndef CVM_EVIDENCE_CERTIFICATE_INTERNAL_H
+#define CVM_EVIDENCE_CERTIFICATE_INTERNAL_H
+
+#include <openssl/x509.h>
+
+#include "core/evidence/certificate.h"
+
+struct cvm_certificate {
+    X509 *x;
+    EVP_PKEY *key; /* borrowed from x */
+    struct cvm_digest
+        spki;      /* SHA-256 of the SubjectPublicKeyInfo as it stands in the certificate */
+    char name[64]; /* subject's common name, printable */
+    int64_t not_before, not_after;
+    bool has_amd; /* carries extensions under AMD's arc: a leaf */
+};
+
+/* Strict: the whole input is one DER certificate and nothing else, and would be written the same
+ * way again. */
+int cvm_certificate_parse(const void *der, size_t len, struct cvm_certificate *ret,
+                          struct cvm_error *err) CVM_MUST_USE;
+void cvm_certificate_free(struct cvm_certificate *c);
+
+/* Signature of `c` by `issuer` with exactly the parameters of that kind, and matching names. */
+int cvm_certificate_issued_by(const struct cvm_certificate *c, const struct cvm_certificate *issuer,
+                              enum cvm_issuer_signature kind, struct cvm_error *err) CVM_MUST_USE;
+
+/* A certification authority that may sign certificates, with a path length of at most `pathlen`
+ * (-1: any), key as its kind demands. */
+int cvm_certificate_is_issuer(const struct cvm_certificate *c, int pathlen,
+                              enum cvm_issuer_signature kind, struct cvm_error *err) CVM_MUST_USE;
+
+/* AMD's extensions of a leaf into kind-dependent fields of *ret; line and kind are set already. */
+int cvm_certificate_read_vek(const struct cvm_certificate *c, const struct cvm_line_info *line,
+                             struct cvm_vek *ret, struct cvm_error *err) CVM_MUST_USE;
+
+#endif
