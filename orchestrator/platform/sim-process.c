@@ -1,0 +1,292 @@
+/*
+ * The simulated isolate: the software PSP as a process of its own, which starts the agent as its
+ * child. It is started twice removed, in a session of its own, so that it outlives the daemon.
+ * Found again by its socket, and by the lock that the PSP holds on psp.pid.
+ */
+#include "orchestrator/platform/platform.h"
+#include "orchestrator/transport/unix-socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define SOCKET_NAME "agent.sock"
+#define PID_NAME "psp.pid"
+#define START_MS 20000
+#define STOP_MS 10000
+#define PROBE_MS 10000
+
+static char *inside(const struct cvm_isolate_spec *spec, const char *name)
+{
+    return cvm_printf("%s/%s", spec->folder, name);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int sim_probe(const struct cvm_platform_host *host, struct cvm_error *err)
+{
+    static const char *const programs[] = {"2cvm-agent", "2cvm-compile", "2cvm-cell"};
+    CVM_ENSURE(access(host->psp, X_OK) == 0, err, CVM_E_PLATFORM,
+               "the software PSP '%s' is not there", host->psp);
+    for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++) {
+        CVM_AUTO_FREE char *path = cvm_printf("%s/%s", host->image, programs[i]);
+        CVM_ENSURE(access(path, X_OK) == 0, err, CVM_E_PLATFORM, "the image has no program '%s'",
+                   path);
+    }
+    return 0;
+}
+
+/* Reads what a program prints, within a time and a size. */
+static int read_output(int fd, struct cvm_buf *out, struct cvm_error *err)
+{
+    int64_t end = now_ms() + PROBE_MS;
+    for (;;) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        int64_t left = end - now_ms();
+        int rc = poll(&p, 1, left > 0 ? (int)left : 0);
+        if (rc < 0 && errno == EINTR)
+            continue;
+        CVM_ENSURE(rc > 0 && out->len < 4096, err, CVM_E_TIMEOUT,
+                   "the agent's probe did not end in time");
+        char text[512];
+        ssize_t n = read(fd, text, sizeof text);
+        if (n < 0)
+            return cvm_fail_errno(err, "cannot read the agent's probe");
+        if (n == 0)
+            return 0;
+        cvm_buf_append(out, text, (size_t)n);
+    }
+}
+
+static json_t *sim_protections(const struct cvm_platform_host *host, struct cvm_error *err)
+{
+    CVM_AUTO_FREE char *agent = cvm_printf("%s/2cvm-agent", host->image);
+    char *argv[] = {agent, (char *)"--probe", NULL}, *envp[] = {NULL};
+    int out[2];
+    if (pipe2(out, O_CLOEXEC) < 0) {
+        cvm_fail_errno(err, "cannot make a pipe");
+        return NULL;
+    }
+    CVM_AUTO_CLOSE int reader = out[0];
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+    pid_t pid = -1;
+    int rc = posix_spawn(&pid, agent, &actions, NULL, argv, envp);
+    posix_spawn_file_actions_destroy(&actions);
+    close(out[1]);
+    if (rc != 0) {
+        cvm_fail(err, CVM_E_PLATFORM, "cannot start '%s': %s", agent, strerror(rc));
+        return NULL;
+    }
+    CVM_AUTO_BUF struct cvm_buf text = {0};
+    rc = read_output(reader, &text, err);
+    if (rc < 0)
+        kill(pid, SIGKILL);
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (rc < 0)
+        return NULL;
+    json_t *list = cvm_json_parse(text.data ? (const char *)text.data : "", text.len, err);
+    if (!json_is_array(list)) {
+        json_decref(list);
+        cvm_fail(err, CVM_E_PLATFORM, "the agent's probe printed no list");
+        return NULL;
+    }
+    return list;
+}
+
+/* In the child of fork(): only calls that are safe there. Never returns. */
+static void become_psp(char *const argv[], const char *folder, int report)
+{
+    static char *const envp[] = {NULL};
+    int null = -1;
+    setsid();
+    pid_t pid = fork();
+    if (pid > 0) {
+        ssize_t n = write(report, &pid, sizeof pid);
+        _exit(n == (ssize_t)sizeof pid ? 0 : 1);
+    }
+    sigset_t none;
+    sigemptyset(&none);
+    if (pid == 0 && chdir(folder) == 0 && (null = open("/dev/null", O_RDWR)) >= 0 &&
+        dup2(null, 0) == 0 && dup2(null, 1) == 1 && dup2(null, 2) == 2 &&
+        sigprocmask(SIG_SETMASK, &none, NULL) == 0) {
+        signal(SIGPIPE, SIG_DFL);
+        execve(argv[0], argv, envp);
+    }
+    /* Told apart from the pid by its sign. */
+    int failed = -errno;
+    if (write(report, &failed, sizeof failed) < 0)
+        _exit(1);
+    _exit(1);
+}
+
+/* A descriptor of the new process, or -1. The pipe closes at its exec; until then it can say why
+ * not. */
+static int spawn_detached(char *const argv[], const char *folder, struct cvm_error *err)
+{
+    int report[2];
+    if (pipe2(report, O_CLOEXEC) < 0)
+        return cvm_fail_errno(err, "cannot make a pipe");
+    pid_t child = fork();
+    if (child == 0)
+        become_psp(argv, folder, report[1]);
+    close(report[1]);
+    CVM_AUTO_CLOSE int reader = report[0];
+    if (child < 0)
+        return cvm_fail_errno(err, "cannot start a process");
+    int value = 0, status;
+    pid_t pid = -1;
+    ssize_t n;
+    while ((n = read(reader, &value, sizeof value)) == (ssize_t)sizeof value) {
+        if (value <= 0) {
+            pid = -1;
+            break;
+        }
+        pid = value;
+    }
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    CVM_ENSURE(pid > 0, err, CVM_E_PLATFORM, "cannot start '%s': %s", argv[0],
+               strerror(value < 0 ? -value : EAGAIN));
+    int pidfd = pidfd_open(pid, 0);
+    CVM_ENSURE(pidfd >= 0, err, CVM_E_PLATFORM, "'%s' ended at once", argv[0]);
+    return pidfd;
+}
+
+/* Waits until the agent's socket is there, or the process has ended. */
+static int wait_for_socket(const struct cvm_isolate_spec *spec, int notify, int pidfd,
+                           struct cvm_error *err)
+{
+    CVM_AUTO_FREE char *path = inside(spec, SOCKET_NAME);
+    int64_t end = now_ms() + START_MS;
+    for (;;) {
+        CVM_AUTO_CLOSE int fd = cvm_unix_connect(path, err);
+        if (fd >= 0)
+            return 0;
+        struct pollfd p[2] = {{.fd = notify, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+        int64_t left = end - now_ms();
+        int rc = poll(p, 2, left > 0 ? (int)left : 0);
+        if (rc < 0 && errno == EINTR)
+            continue;
+        CVM_ENSURE(rc > 0, err, CVM_E_TIMEOUT, "the isolate did not come up in time");
+        CVM_ENSURE(!p[1].revents, err, CVM_E_PLATFORM,
+                   "the isolate ended while it started (see psp.log and agent.log in '%s')",
+                   spec->folder);
+        char events[4096];
+        if (read(notify, events, sizeof events) < 0 && errno != EAGAIN && errno != EINTR)
+            return cvm_fail_errno(err, "cannot watch '%s'", spec->folder);
+    }
+}
+
+static int sim_find(const struct cvm_isolate_spec *spec, struct cvm_error *err);
+
+static int sim_start(const struct cvm_isolate_spec *spec, struct cvm_error *err)
+{
+    int alive = sim_find(spec, err);
+    CVM_GUARD(alive);
+    CVM_ENSURE(!alive, err, CVM_E_EXISTS, "an isolate runs in '%s' already", spec->folder);
+    CVM_AUTO_FREE char *socket_path = inside(spec, SOCKET_NAME);
+    if (unlink(socket_path) < 0 && errno != ENOENT)
+        return cvm_fail_errno(err, "cannot remove '%s'", socket_path);
+
+    CVM_AUTO_CLOSE int notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    /* IN_ATTRIB: a socket may be made before it is listened on; its mode is set in between. */
+    if (notify < 0 || inotify_add_watch(notify, spec->folder,
+                                        IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_MODIFY) < 0)
+        return cvm_fail_errno(err, "cannot watch '%s'", spec->folder);
+    CVM_AUTO_FREE char *host_data = cvm_hex(spec->host_data.b, sizeof spec->host_data.b);
+    CVM_AUTO_FREE char *vcpus = cvm_printf("%u", spec->vcpus);
+    CVM_AUTO_FREE char *memory = cvm_printf("%llu", (unsigned long long)spec->memory_mib);
+    /* The socket's name is relative to the folder: its path may be longer than sun_path. */
+    char *argv[] = {(char *)spec->host->psp,
+                    (char *)"--image",
+                    (char *)spec->host->image,
+                    (char *)"--host-data",
+                    host_data,
+                    (char *)"--socket",
+                    (char *)SOCKET_NAME,
+                    (char *)"--state-dir",
+                    (char *)".",
+                    (char *)"--memory-mib",
+                    memory,
+                    (char *)"--vcpus",
+                    vcpus,
+                    NULL};
+    CVM_AUTO_CLOSE int pidfd = spawn_detached(argv, spec->folder, err);
+    CVM_GUARD(pidfd);
+    return wait_for_socket(spec, notify, pidfd, err);
+}
+
+static int sim_connect(const struct cvm_isolate_spec *spec, struct cvm_error *err)
+{
+    CVM_AUTO_FREE char *path = inside(spec, SOCKET_NAME);
+    int fd = cvm_unix_connect(path, err);
+    if (fd < 0)
+        return cvm_fail(err, CVM_E_ISOLATE_LOST, "the isolate no longer answers");
+    return fd;
+}
+
+/* The process that holds the lock on psp.pid, or 0. */
+static pid_t holder(const struct cvm_isolate_spec *spec)
+{
+    CVM_AUTO_FREE char *path = inside(spec, PID_NAME);
+    CVM_AUTO_CLOSE int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fd < 0 || fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
+        return 0;
+    return lock.l_pid;
+}
+
+static int sim_find(const struct cvm_isolate_spec *spec, struct cvm_error *err)
+{
+    (void)err;
+    return holder(spec) > 0;
+}
+
+static int sim_stop(const struct cvm_isolate_spec *spec, struct cvm_error *err)
+{
+    pid_t pid = holder(spec);
+    if (pid <= 0)
+        return 0;
+    CVM_AUTO_CLOSE int pidfd = pidfd_open(pid, 0);
+    /* Asked again with the descriptor in hand: only then is the number surely that process. */
+    if (pidfd < 0 || holder(spec) != pid)
+        return 0;
+    if (pidfd_send_signal(pidfd, SIGTERM, NULL, 0) < 0)
+        return cvm_fail_errno(err, "cannot end the isolate");
+    struct pollfd p = {.fd = pidfd, .events = POLLIN};
+    if (poll(&p, 1, STOP_MS) > 0)
+        return 0;
+    if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
+        return cvm_fail_errno(err, "cannot end the isolate");
+    CVM_ENSURE(poll(&p, 1, STOP_MS) > 0, err, CVM_E_TIMEOUT, "the isolate does not end");
+    return 0;
+}
+
+const struct cvm_platform_driver cvm_platform_sim_process = {
+    .platform = CVM_PLATFORM_SIM_PROCESS,
+    .probe = sim_probe,
+    .protections = sim_protections,
+    .start = sim_start,
+    .find = sim_find,
+    .connect = sim_connect,
+    .stop = sim_stop,
+};
