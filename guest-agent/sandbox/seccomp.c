@@ -1,0 +1,86 @@
+#include "guest-agent/sandbox/internal.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+enum rule { NO, YES, NOEXEC, NOWX, LACKS };
+
+struct row {
+    unsigned number;
+    enum rule rule[3]; /* by enum cvm_seccomp_phase */
+};
+
+static const struct row table[] = {
+#define X(name, load, run, compile, why) {SYS_##name, {load, run, compile}},
+#include "guest-agent/sandbox/seccomp.def"
+#undef X
+};
+#define ROWS (sizeof table / sizeof table[0])
+#define ROW_MAX 6 /* instructions for one row */
+
+struct program {
+    struct sock_filter code[8 + ROWS * ROW_MAX];
+    unsigned short len;
+};
+
+static void emit(struct program *p, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
+{
+    p->code[p->len++] = (struct sock_filter){.code = code, .jt = jt, .jf = jf, .k = k};
+}
+
+#define LOAD(p, field) emit(p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field), 0, 0)
+#define RETURN(p, action) emit(p, BPF_RET | BPF_K, action, 0, 0)
+
+/* One row: if it is this call, decide; else go on. The accumulator holds the call's number. */
+static void emit_row(struct program *p, unsigned number, enum rule rule)
+{
+    switch (rule) {
+    case NO:
+        return;
+    case YES:
+    case LACKS:
+        emit(p, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1);
+        RETURN(p, rule == YES ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | ENOSYS);
+        return;
+    case NOEXEC:
+        emit(p, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 4);
+        LOAD(p,
+             args[2]); /* its low half: protections have no high bits, and x86 is little-endian */
+        emit(p, BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 1, 0);
+        RETURN(p, SECCOMP_RET_ALLOW);
+        RETURN(p, SECCOMP_RET_KILL_PROCESS);
+        return;
+    case NOWX:
+        emit(p, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 5);
+        LOAD(p, args[2]);
+        emit(p, BPF_ALU | BPF_AND | BPF_K, PROT_WRITE | PROT_EXEC, 0, 0);
+        emit(p, BPF_JMP | BPF_JEQ | BPF_K, PROT_WRITE | PROT_EXEC, 1, 0);
+        RETURN(p, SECCOMP_RET_ALLOW);
+        RETURN(p, SECCOMP_RET_KILL_PROCESS);
+        return;
+    }
+}
+
+int cvm_sandbox_seccomp(enum cvm_seccomp_phase phase, struct cvm_error *err)
+{
+    struct program p = {.len = 0};
+    /* x86-64 only: the 32-bit calls come with another architecture, the x32 ones with a bit in the
+     * number. */
+    LOAD(&p, arch);
+    emit(&p, BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
+    RETURN(&p, SECCOMP_RET_KILL_PROCESS);
+    LOAD(&p, nr);
+    for (size_t i = 0; i < ROWS; i++)
+        emit_row(&p, table[i].number, table[i].rule[phase]);
+    RETURN(&p, SECCOMP_RET_KILL_PROCESS);
+    struct sock_fprog filter = {.len = p.len, .filter = p.code};
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) < 0)
+        return cvm_fail(err, CVM_E_SANDBOX, "seccomp: %s", strerror(errno));
+    return 0;
+}

@@ -1,0 +1,287 @@
+/* The walls, attacked from inside by test/attack/hostile-cell.c: as whoever runs this test, and as
+ * root also unprivileged. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "guest-agent/sandbox/sandbox.h"
+#include "test/attack/hostile-cell.h"
+
+#define NOBODY 65534
+
+enum how { REFUSED, KILLED };
+static const struct {
+    const char *name;
+    enum how how;
+} table[] = {
+#define X(what, how) {#what, how},
+    HOSTILE_TABLE(X)
+#undef X
+};
+
+struct outcome {
+    char said[400];
+    int status;
+};
+
+static void attack(unsigned have, int program, int which, struct outcome *ret)
+{
+    struct cvm_error err = {0};
+    unsigned char number = (unsigned char)which;
+    int in[2], out[2];
+    assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+    int stray = dup(1); /* without O_CLOEXEC: has to be closed all the same */
+    struct cvm_sandbox_fd fds[] = {{in[0], 0}, {out[1], 1}};
+    struct cvm_sandbox_spawn spec = {.program = program,
+                                     .name = "hostile-cell",
+                                     .have = have,
+                                     .fds = fds,
+                                     .n_fds = 2,
+                                     .data_bytes = HOSTILE_DATA_BYTES,
+                                     .cpu_seconds = 1,
+                                     .cgroup = -1,
+                                     .proc = -1};
+    struct cvm_sandbox_child child;
+    if (cvm_sandbox_spawn(&spec, &child, &err) < 0)
+        fail_msg("spawn: %s", err.message);
+    close(stray);
+    close(in[0]);
+    close(out[1]);
+    assert_int_equal(write(in[1], &number, 1), 1);
+    memset(ret, 0, sizeof *ret);
+    size_t n = 0;
+    ssize_t r;
+    while (n < sizeof ret->said - 1 &&
+           (r = read(out[0], ret->said + n, sizeof ret->said - 1 - n)) > 0)
+        n += (size_t)r;
+    struct pollfd end = {.fd = child.pidfd, .events = POLLIN};
+    assert_int_equal(poll(&end, 1, 20000), 1);
+    assert_int_equal(waitpid(child.pid, &ret->status, 0), child.pid);
+    close(child.pidfd);
+    close(in[1]);
+    close(out[0]);
+}
+
+static int attack_all(unsigned have, int program)
+{
+    int wrong = 0;
+    for (int i = 0; i < HOSTILE_COUNT; i++) {
+        struct outcome o;
+        attack(have, program, i, &o);
+        bool killed = !strcmp(o.said, "w") && WIFSIGNALED(o.status);
+        bool refused = !strcmp(o.said, "we");
+        if (table[i].how == KILLED ? !killed : !refused) {
+            print_error("%s: said \"%s\", status %x\n", table[i].name, o.said, o.status);
+            wrong++;
+        }
+    }
+    return wrong;
+}
+
+static unsigned probe(void)
+{
+    struct cvm_error err = {0};
+    unsigned have = 0;
+    if (cvm_sandbox_probe(&have, &err) < 0)
+        fail_msg("probe: %s", err.message);
+    return have;
+}
+
+static int open_program(void)
+{
+    int program = open(HOSTILE_CELL, O_PATH | O_CLOEXEC);
+    assert_true(program >= 0);
+    return program;
+}
+
+static void test_probe(void **state)
+{
+    (void)state;
+    unsigned have = probe();
+    for (int i = 0; i < CVM_PROTECTION_COUNT; i++)
+        print_message("%-18s %s\n", cvm_protection_word((enum cvm_protection)i),
+                      have & (1u << i) ? "works" : "MISSING");
+    /* Asked twice it must say the same, and leave no child. */
+    assert_int_equal(have, probe());
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+}
+
+static void test_attacks(void **state)
+{
+    (void)state;
+    assert_int_equal(attack_all(probe(), open_program()), 0);
+}
+
+/* Without root, or as a user that is nobody. */
+static void test_attacks_unprivileged(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    int program = open_program();
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+            setresuid(NOBODY, NOBODY, NOBODY) < 0)
+            _exit(100);
+        (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* as the agent does */
+        unsigned have = probe();
+        _exit(!(have & (1u << CVM_PROTECTION_USER_NAMESPACE)) ? 101 : attack_all(have, program));
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 101)
+        skip();
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* Root on a kernel without user namespaces, which a manifest may waive. */
+static void test_attacks_without_user_namespace(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(attack_all(probe() & ~(1u << CVM_PROTECTION_USER_NAMESPACE), open_program()),
+                     0);
+}
+
+static void test_cell_user(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    struct cvm_error err = {0};
+    int in[2], out[2];
+    assert_int_equal(pipe2(in, O_CLOEXEC) | pipe2(out, O_CLOEXEC), 0);
+    struct cvm_sandbox_fd fds[] = {{in[0], 0}, {out[1], 1}};
+    struct cvm_sandbox_spawn spec = {.program = open_program(),
+                                     .name = "x",
+                                     .have = probe(),
+                                     .fds = fds,
+                                     .n_fds = 2,
+                                     .data_bytes = 1 << 25,
+                                     .cpu_seconds = 1,
+                                     .cgroup = -1,
+                                     .proc = -1};
+    struct cvm_sandbox_child child;
+    assert_int_equal(cvm_sandbox_spawn(&spec, &child, &err), 0);
+    char path[64], line[256];
+    unsigned user = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/status", child.pid);
+    FILE *f = fopen(path, "re");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f))
+        (void)sscanf(line, "Uid: %u", &user);
+    fclose(f);
+    assert_true(user >= 0x71000000u);
+    assert_int_equal(kill(child.pid, SIGKILL), 0);
+    assert_int_equal(waitpid(child.pid, NULL, 0), child.pid);
+    close(child.pidfd);
+}
+
+/* A child of a caller that dies is killed with it. */
+static void test_dies_with_parent(void **state)
+{
+    (void)state;
+    int keep[2], out[2];
+    assert_int_equal(pipe2(keep, O_CLOEXEC) | pipe2(out, O_CLOEXEC), 0);
+    unsigned have = probe();
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct cvm_sandbox_fd fds[] = {{keep[0], 0}, {out[1], 1}};
+        struct cvm_sandbox_spawn spec = {.program = open_program(),
+                                         .name = "x",
+                                         .have = have,
+                                         .fds = fds,
+                                         .n_fds = 2,
+                                         .data_bytes = 1 << 25,
+                                         .cpu_seconds = 1,
+                                         .cgroup = -1,
+                                         .proc = -1};
+        struct cvm_sandbox_child child;
+        _exit(cvm_sandbox_spawn(&spec, &child, NULL) < 0);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    close(out[1]);
+    /* The cell held the last writing end: its death shows as the pipe's end. It would wait for ever
+     * on descriptor 0. */
+    struct pollfd p = {.fd = out[0], .events = POLLIN};
+    assert_int_equal(poll(&p, 1, 5000), 1);
+    char c;
+    assert_int_equal(read(out[0], &c, 1), 0);
+    close(keep[1]);
+}
+
+static void test_bad_specs(void **state)
+{
+    (void)state;
+    struct cvm_error err = {0};
+    struct cvm_sandbox_child child;
+    struct cvm_sandbox_fd twice[] = {{0, 0}, {1, 0}}, high[] = {{0, CVM_SANDBOX_FD_LIMIT}};
+    struct cvm_sandbox_spawn good = {.program = open_program(),
+                                     .name = "x",
+                                     .have = probe(),
+                                     .data_bytes = 1 << 25,
+                                     .cpu_seconds = 1,
+                                     .cgroup = -1,
+                                     .proc = -1};
+    struct cvm_sandbox_spawn s = good;
+    s.fds = twice;
+    s.n_fds = 2;
+    assert_int_equal(cvm_sandbox_spawn(&s, &child, &err), -1);
+    s.fds = high;
+    s.n_fds = 1;
+    assert_int_equal(cvm_sandbox_spawn(&s, &child, &err), -1);
+    s = good;
+    s.have &= ~(1u << CVM_PROTECTION_MOUNT_NAMESPACE);
+    assert_int_equal(cvm_sandbox_spawn(&s, &child, &err), -1);
+    assert_int_equal(err.code, CVM_E_PROTECTION_MISSING);
+    s = good;
+    s.cpu_seconds = 0;
+    assert_int_equal(cvm_sandbox_spawn(&s, &child, &err), -1);
+    s = good;
+    s.program = open("/etc/passwd", O_RDONLY | O_CLOEXEC); /* no program */
+    assert_int_equal(cvm_sandbox_spawn(&s, &child, &err), -1);
+    assert_int_equal(err.code, CVM_E_SANDBOX);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* reaped */
+
+    unsigned have;
+    char *wrong[] = {(char *)"x", (char *)"zz", NULL},
+         *more[] = {(char *)"x", (char *)"fffff", NULL};
+    assert_int_equal(cvm_sandbox_have(1, wrong, &have, &err), -1);
+    assert_int_equal(cvm_sandbox_have(2, wrong, &have, &err), -1);
+    assert_int_equal(cvm_sandbox_have(2, more, &have, &err), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_probe),
+        cmocka_unit_test(test_bad_specs),
+        cmocka_unit_test(test_cell_user),
+        cmocka_unit_test(test_dies_with_parent),
+        cmocka_unit_test(test_attacks),
+        cmocka_unit_test(test_attacks_unprivileged),
+        cmocka_unit_test(test_attacks_without_user_namespace),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
