@@ -1,0 +1,175 @@
+#include "guest-agent/agent/agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "guest-agent/agent/admission.h"
+#include "guest-agent/agent/requests.h"
+#include "guest-agent/agent/run.h"
+
+#ifndef MFD_NOEXEC_SEAL /* Linux 6.3 */
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+int cvm_memory_file(const char *name, struct cvm_error *err)
+{
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+    if (fd < 0 && errno == EINVAL)
+        fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0)
+        return cvm_fail_errno(err, "no memory file");
+    return fd;
+}
+
+int cvm_memory_file_seal(int fd, struct cvm_error *err)
+{
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+        return cvm_fail_errno(err, "a memory file can't be sealed");
+    return 0;
+}
+
+int cvm_memory_file_view(int fd, struct cvm_error *err)
+{
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int view = open(path, O_RDONLY | O_CLOEXEC);
+    if (view < 0)
+        return cvm_fail_errno(err, "a memory file can't be opened again");
+    return view;
+}
+
+void cvm_memory_file_end(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+void cvm_agent_log(const char *what, enum cvm_code code)
+{
+    dprintf(STDERR_FILENO, "2cvm-agent: %s%s%s\n", what, code ? ": " : "",
+            code ? cvm_code_info(code)->name : "");
+}
+
+int cvm_agent_would(const struct cvm_agent *a, const struct cvm_policy_request *request,
+                    struct cvm_error *err)
+{
+    struct cvm_policy_state state = a->state;
+    enum cvm_code code = cvm_policy_step(&a->rules, &state, request);
+    CVM_ENSURE(!code, err, code, "the session is `%s`", cvm_phase_word(a->state.phase));
+    return 0;
+}
+
+int cvm_agent_ask(struct cvm_agent *a, const struct cvm_policy_request *request,
+                  struct cvm_error *err)
+{
+    enum cvm_code code = cvm_policy_step(&a->rules, &a->state, request);
+    CVM_ENSURE(!code, err, code, "the session is `%s`", cvm_phase_word(a->state.phase));
+    return 0;
+}
+
+void cvm_agent_moved(struct cvm_agent *a, enum cvm_phase before)
+{
+    enum cvm_phase now = a->state.phase;
+    if (now == before)
+        return;
+    struct cvm_error err;
+    const struct cvm_digest *receipt = now == CVM_PHASE_CLOSED ? &a->receipt_payload : NULL;
+    enum cvm_code reason = now == CVM_PHASE_ABORTED ? a->state.reason : CVM_OK;
+    if (cvm_transcript_move(&a->transcript, before, now, receipt, reason, &err) < 0)
+        cvm_agent_log("a move was not recorded", err.code);
+    if (now == CVM_PHASE_WAITING) {
+        a->waiting_n = a->transcript.n;
+        a->waiting_head = a->transcript.head;
+    }
+    if (now == CVM_PHASE_CLOSED || now == CVM_PHASE_ABORTED)
+        cvm_agent_wipe(a);
+    CVM_AUTO_JSON json_t *event =
+        json_pack("{s:s, s:s}", "event", "state", "state", cvm_phase_word(now));
+    cvm_connection_event(&a->connection, event);
+}
+
+int cvm_agent_step(struct cvm_agent *a, const struct cvm_policy_request *request,
+                   struct cvm_error *err)
+{
+    enum cvm_phase before = a->state.phase;
+    CVM_GUARD(cvm_agent_ask(a, request, err));
+    cvm_agent_moved(a, before);
+    return 0;
+}
+
+void cvm_agent_fault(struct cvm_agent *a, enum cvm_code reason)
+{
+    cvm_agent_log("the session is aborted", reason);
+    struct cvm_error err;
+    struct cvm_policy_request fault = {.kind = CVM_REQUEST_FAULT, .reason = reason};
+    if (cvm_agent_step(a, &fault, &err) < 0)
+        cvm_agent_log("the session could not be aborted", err.code);
+}
+
+void cvm_agent_wipe(struct cvm_agent *a)
+{
+    cvm_run_end(a);
+    for (size_t i = 0; i < CVM_ITEMS_MAX; i++)
+        cvm_admission_end(a, (uint32_t)i);
+    cvm_request_forget(a);
+    for (size_t i = 0; i < CVM_ITEMS_MAX; i++) {
+        cvm_secret_free(&a->items[i].key);
+        cvm_memory_file_end(&a->items[i].fd);
+    }
+    for (size_t i = 0; i < CVM_PARTICIPANTS_MAX; i++)
+        cvm_secret_free(&a->shares[i]);
+    cvm_key_free(&a->session.sign);
+    cvm_key_free(&a->session.seal);
+}
+
+void cvm_agent_answer_state(struct cvm_agent *a)
+{
+    CVM_AUTO_JSON json_t *answer =
+        json_pack("{s:b, s:s}", "ok", 1, "state", cvm_phase_word(a->state.phase));
+    cvm_connection_answer(&a->connection, answer);
+}
+
+void cvm_agent_refuse(struct cvm_agent *a, const struct cvm_error *err)
+{
+    cvm_transcript_refused(&a->transcript, err->code);
+    cvm_connection_refuse(&a->connection, err);
+}
+
+int cvm_agent_open(struct cvm_agent *a, const struct cvm_agent_setup *setup, struct cvm_error *err)
+{
+    *a = (struct cvm_agent){
+        .setup = *setup,
+        .loop = {.epoll = -1},
+        .cgroup = -1,
+        .request = {.item = -1, .fd = -1},
+    };
+    for (size_t i = 0; i < CVM_ITEMS_MAX; i++)
+        a->items[i].fd = -1;
+    for (size_t i = 0; i < CVM_OUTPUTS_MAX; i++)
+        a->outputs[i].fd = -1;
+    CVM_GUARD(cvm_provider_find(setup->platform, &a->provider, err));
+    CVM_GUARD(cvm_sandbox_probe(&a->protections, err));
+    if (a->protections & (1U << CVM_PROTECTION_CGROUP))
+        CVM_GUARD(cvm_cgroup_root(&a->cgroup, err));
+    CVM_GUARD(cvm_loop_open(&a->loop, err));
+    return cvm_connection_listen(&a->connection, &a->loop, setup->listen_fd, &cvm_request_calls, a,
+                                 err);
+}
+
+void cvm_agent_close(struct cvm_agent *a)
+{
+    cvm_agent_wipe(a);
+    cvm_connection_close(&a->connection);
+    cvm_loop_close(&a->loop);
+    if (a->cgroup >= 0)
+        close(a->cgroup);
+    for (size_t i = 0; i < CVM_OUTPUTS_MAX; i++)
+        cvm_memory_file_end(&a->outputs[i].fd);
+    cvm_buf_free(&a->receipt);
+    cvm_buf_free(&a->last_evidence);
+    cvm_transcript_free(&a->transcript);
+    cvm_manifest_free(&a->manifest);
+}

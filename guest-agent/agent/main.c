@@ -1,0 +1,121 @@
+/*
+ * 2cvm-agent: the broker between host and cells. Started inside the isolate with four descriptors
+ * and two arguments (doc/PROTOCOL.md section 9); one thread, one loop, one session.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+
+#include "guest-agent/agent/agent.h"
+
+enum { FD_LISTEN = 3, FD_DEVICE = 4, FD_COMPILE = 5, FD_CELL = 6 };
+
+static struct cvm_agent agent; /* zero pages until used */
+
+static int parse_mib(const char *text, uint64_t *ret, struct cvm_error *err)
+{
+    char *end;
+    errno = 0;
+    unsigned long long v = strtoull(text, &end, 10);
+    bool good = text[0] >= '0' && text[0] <= '9' && !*end && !errno && v && v < (1ULL << 32);
+    CVM_ENSURE(good, err, CVM_E_USAGE, "--memory-mib takes a number of MiB");
+    *ret = v;
+    return 0;
+}
+
+static int parse_args(int argc, char **argv, struct cvm_agent_setup *ret, struct cvm_error *err)
+{
+    for (int i = 1; i < argc; i += 2) {
+        CVM_ENSURE(i + 1 < argc, err, CVM_E_USAGE, "an argument without its value");
+        if (!strcmp(argv[i], "--platform"))
+            ret->platform = argv[i + 1];
+        else if (!strcmp(argv[i], "--memory-mib"))
+            CVM_GUARD(parse_mib(argv[i + 1], &ret->memory_mib, err));
+        else
+            return cvm_fail(err, CVM_E_USAGE, "an unknown argument");
+    }
+    CVM_ENSURE(ret->platform && ret->memory_mib, err, CVM_E_USAGE,
+               "both --platform and --memory-mib are needed");
+    return 0;
+}
+
+static int take_descriptors(struct cvm_agent_setup *ret, struct cvm_error *err)
+{
+    for (int fd = FD_LISTEN; fd <= FD_CELL; fd++)
+        if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 && fd != FD_DEVICE)
+            return cvm_fail(err, CVM_E_USAGE, "descriptor %d is not there", fd);
+    ret->listen_fd = FD_LISTEN;
+    ret->device_fd = fcntl(FD_DEVICE, F_GETFD) < 0 ? -1 : FD_DEVICE;
+    ret->compile_fd = FD_COMPILE;
+    ret->cell_fd = FD_CELL;
+    return 0;
+}
+
+/* No dump, no tracer, no page of keys in swap. Locking is best effort: a guest has no swap. */
+static int harden(struct cvm_error *err)
+{
+    struct rlimit none = {0, 0};
+    if (prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
+        return cvm_fail_errno(err, "the agent can't be protected from dumps");
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return cvm_fail_errno(err, "no_new_privs");
+    mlockall(MCL_CURRENT | MCL_ONFAULT);
+    signal(SIGPIPE, SIG_IGN);
+    return 0;
+}
+
+static void on_signal(struct cvm_source *source, uint32_t events)
+{
+    (void)events;
+    struct cvm_agent *a = source->owner;
+    a->loop.stop = true;
+}
+
+static int watch_signals(struct cvm_agent *a, struct cvm_source *source, struct cvm_error *err)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return cvm_fail_errno(err, "signals can't be blocked");
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0)
+        return cvm_fail_errno(err, "no descriptor for signals");
+    *source = (struct cvm_source){.fd = -1, .ready = on_signal, .owner = a};
+    return cvm_loop_add(&a->loop, source, fd, EPOLLIN, err);
+}
+
+static int run(int argc, char **argv, struct cvm_error *err)
+{
+    struct cvm_agent_setup setup = {.device_fd = -1};
+    struct cvm_source signals;
+    CVM_GUARD(parse_args(argc, argv, &setup, err));
+    CVM_GUARD(take_descriptors(&setup, err));
+    CVM_GUARD(harden(err));
+    CVM_GUARD(cvm_agent_open(&agent, &setup, err));
+    CVM_GUARD(watch_signals(&agent, &signals, err));
+    cvm_agent_log("ready", CVM_OK);
+    return cvm_loop_run(&agent.loop, err);
+}
+
+int main(int argc, char **argv)
+{
+    struct cvm_error err;
+    int failed = run(argc, argv, &err) < 0;
+    if (failed) {
+        char line[1024];
+        cvm_error_line(&err, line, sizeof line);
+        dprintf(STDERR_FILENO, "2cvm-agent: %s\n", line);
+    }
+    if (agent.loop.epoll > 0)
+        cvm_agent_close(&agent);
+    cvm_agent_log("ended", CVM_OK);
+    return failed;
+}
