@@ -45,9 +45,11 @@ static void check_format(struct ctx *c, struct cvm_check *k)
 {
     struct cvm_error e = {0};
     if (cvm_report_parse(c->report, c->report_len, &c->a->report, &e) < 0) {
-        char got[600];
-        snprintf(got, sizeof(got), "%s%s%s", e.message, e.got[0] ? ": " : "", e.got);
-        set(k, CVM_VERDICT_FAIL, e.expected, got);
+        set(k, CVM_VERDICT_FAIL, e.expected, e.message);
+        if (e.got[0]) {
+            size_t at = strlen(k->got);
+            snprintf(k->got + at, sizeof(k->got) - at, ": %.8s", e.got);
+        }
         return;
     }
     c->a->have_report = true;
