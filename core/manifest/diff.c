@@ -86,6 +86,11 @@ static void note(struct diff *d, enum what what, const char *place, const json_t
     json_array_append_new(d->by_risk[risk], o);
 }
 
+static bool is_named(const json_t *e)
+{
+    return json_object_get(e, "id") || json_object_get(e, "from");
+}
+
 /* What names an entry of a list: its id, a channel's ends, or the value itself. */
 static char *entry_key(const json_t *e)
 {
@@ -133,7 +138,7 @@ static void compare_lists(struct diff *d, const char *place, const json_t *from,
         CVM_AUTO_FREE char *inner = cvm_printf("%s[%s]", place, key);
         json_t *old = find_entry(from, key);
         if (!old)
-            note(d, ADDED, json_is_object(e) ? inner : place, NULL, e);
+            note(d, ADDED, is_named(e) ? inner : place, NULL, e);
         else if (!json_equal(old, e))
             compare(d, inner, old, e);
     }
@@ -142,7 +147,7 @@ static void compare_lists(struct diff *d, const char *place, const json_t *from,
         CVM_AUTO_FREE char *key = entry_key(e);
         CVM_AUTO_FREE char *inner = cvm_printf("%s[%s]", place, key);
         if (!find_entry(to, key))
-            note(d, REMOVED, json_is_object(e) ? inner : place, e, NULL);
+            note(d, REMOVED, is_named(e) ? inner : place, e, NULL);
     }
 }
 

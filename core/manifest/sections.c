@@ -236,7 +236,7 @@ static void read_args(struct cvm_json_reader *r, struct cvm_component *c)
 static int read_limits(struct cvm_component *c, json_t *object, const char *component,
                        struct cvm_error *err)
 {
-    char place[CVM_PLACE_MAX];
+    char place[CVM_PLACE_MAX + 16];
     snprintf(place, sizeof place, "%s.limits", component);
     struct cvm_json_reader r;
     cvm_json_begin(&r, object, place, err);
@@ -307,7 +307,7 @@ static int read_release(const struct cvm_manifest *m, struct cvm_output *o, json
     json_t *entry;
     json_array_foreach(list, i, entry)
     {
-        char place[CVM_PLACE_MAX];
+        char place[CVM_PLACE_MAX + 32];
         snprintf(place, sizeof place, "%s.release[%zu]", output, i);
         struct cvm_json_reader r;
         struct cvm_condition_rule *c = &o->release[i];
