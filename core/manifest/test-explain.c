@@ -77,7 +77,7 @@ static void test_spoken_digest(void **state)
                         "00000-00000-00000-00000-00000-00000-00000-00000-00101");
     /* 2^256 - 1 = 115792089237316195423570985008687907853269984665640564039457584007913129639935 */
     cvm_digest_spoken(&all, text);
-    assert_memory_equal(text, "69984-66564-05640-39457-58400-79131-29639-935", 44);
+    assert_memory_equal(text, "07853-26998-46656-40564-03945-75840-07913-12963-9935", 52);
     assert_true(cvm_digest_spoken_matches(&all, text));
     for (size_t i = 0; i + 1 < strlen(text); i++) {
         if (text[i] == '-')

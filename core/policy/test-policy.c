@@ -1,0 +1,307 @@
+#include "core/manifest/test-fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include "core/policy/policy-rules.h"
+
+static struct cvm_policy_rules rules;
+
+static int setup(void **state)
+{
+    (void)state;
+    CVM_AUTO_MANIFEST struct cvm_manifest m;
+    fixture_manifest(&m);
+    cvm_policy_compile(&m, &rules);
+    return 0;
+}
+
+static void expect(struct cvm_policy_state *s, struct cvm_policy_request q, enum cvm_code code)
+{
+    struct cvm_policy_state before = *s;
+    enum cvm_code got = cvm_policy_step(&rules, s, &q);
+    if (got != code)
+        fail_msg("request %d in %s: %s, not %s", (int)q.kind, cvm_phase_word(before.phase),
+                 got == CVM_OK ? "ok" : cvm_code_info(got)->name,
+                 code == CVM_OK ? "ok" : cvm_code_info(code)->name);
+    if (code != CVM_OK)
+        assert_memory_equal(&before, s, sizeof before);
+}
+
+#define ACT(k, p, n, ...)                                                                          \
+    ((struct cvm_policy_request){.kind = CVM_REQUEST_ACT_##k,                                      \
+                                 .participant = (p),                                               \
+                                 .seq = (n),                                                       \
+                                 .nonce_known = true,                                              \
+                                 .head_known = true,                                               \
+                                 ##__VA_ARGS__})
+/* The same where nonce or transcript entry are not known. */
+#define ACT_UNKNOWN(k, p, n, ...)                                                                  \
+    ((struct cvm_policy_request){                                                                  \
+        .kind = CVM_REQUEST_ACT_##k, .participant = (p), .seq = (n), ##__VA_ARGS__})
+#define ASK(k, ...) ((struct cvm_policy_request){.kind = CVM_REQUEST_##k, ##__VA_ARGS__})
+
+static struct cvm_policy_state in_filling(void)
+{
+    struct cvm_policy_state s = {0};
+    expect(&s, ASK(LOCK), CVM_OK);
+    expect(&s, ASK(CHALLENGE, .nonces = 3), CVM_OK);
+    expect(&s, ACT(RELEASE, 0, 1), CVM_OK);
+    assert_int_equal(s.phase, CVM_PHASE_FILLING);
+    return s;
+}
+
+static struct cvm_policy_state in_sealed(void)
+{
+    struct cvm_policy_state s = in_filling();
+    expect(&s, ACT(RELEASE, 1, 1), CVM_OK);
+    expect(&s, ACT(RELEASE, 2, 1), CVM_OK);
+    for (uint32_t i = 0; i < rules.n_items; i++)
+        expect(&s, ASK(ITEM_ADMITTED, .item = i), CVM_OK);
+    assert_int_equal(s.phase, CVM_PHASE_SEALED);
+    return s;
+}
+
+static struct cvm_policy_state in_waiting(void)
+{
+    struct cvm_policy_state s = in_sealed();
+    expect(&s, ASK(RUN), CVM_OK);
+    for (uint32_t c = 0; c < rules.n_components; c++) {
+        expect(&s, ASK(COMPONENT_STARTED, .component = c), CVM_OK);
+        expect(&s, ASK(COMPONENT_ENDED, .component = c, .ok = true), CVM_OK);
+    }
+    assert_int_equal(s.phase, CVM_PHASE_WAITING);
+    return s;
+}
+
+static void test_compiles_rules(void **state)
+{
+    (void)state;
+    assert_int_equal(rules.n_participants, 3);
+    assert_int_equal(rules.n_items, 4);
+    assert_int_equal(rules.owner[0], 2);
+    assert_int_equal(rules.owner[1], 1);
+    assert_int_equal(rules.owner[2], 0);
+    assert_int_equal(rules.n_conditions, 2);
+    assert_true(rules.conditions[0].approved);
+    assert_int_equal(rules.conditions[1].time, 1700000000);
+    assert_int_equal(rules.not_after, 1798761600);
+}
+
+static void test_whole_life(void **state)
+{
+    (void)state;
+    struct cvm_policy_state s = in_waiting();
+    expect(&s, ASK(RELEASE_OUTPUTS), CVM_E_CONDITION);
+    expect(&s, ACT(APPROVE, 0, 2, .output = 0), CVM_OK);
+    expect(&s, ASK(RELEASE_OUTPUTS), CVM_E_CONDITION);
+    expect(&s, ACT(TIME, 1, 2, .time = 1699999999), CVM_OK);
+    expect(&s, ASK(RELEASE_OUTPUTS), CVM_E_CONDITION);
+    expect(&s, ACT(TIME, 1, 3, .time = 1700000000), CVM_OK);
+    assert_true(cvm_policy_conditions_hold(&rules, &s));
+    expect(&s, ASK(RELEASE_OUTPUTS), CVM_OK);
+    assert_int_equal(s.result, CVM_RESULT_COMPLETED);
+    expect(&s, ASK(RELEASE_OUTPUTS), CVM_E_WRONG_PHASE);
+    expect(&s, ACT(ABORT, 0, 9), CVM_E_WRONG_PHASE);
+    expect(&s, ASK(FAULT, .reason = CVM_E_IO), CVM_E_WRONG_PHASE);
+    expect(&s, ASK(CLOSE), CVM_OK);
+    for (int k = 0; k < CVM_REQUEST_COUNT; k++) { /* closed is final */
+        struct cvm_policy_state before = s;
+        struct cvm_policy_request q = {
+            .kind = (enum cvm_policy_kind)k, .seq = 99, .nonce_known = true, .nonces = 1};
+        assert_int_not_equal(cvm_policy_step(&rules, &s, &q), CVM_OK);
+        assert_memory_equal(&before, &s, sizeof s);
+    }
+}
+
+static void test_release_acts(void **state)
+{
+    (void)state;
+    struct cvm_policy_state s = {0};
+    expect(&s, ACT(RELEASE, 0, 1), CVM_E_WRONG_PHASE);
+    expect(&s, ASK(LOCK), CVM_OK);
+    expect(&s, ASK(LOCK), CVM_E_ALREADY_LOCKED);
+    expect(&s, ACT(RELEASE, 3, 1), CVM_E_NOT_A_PARTICIPANT);
+    expect(&s, ACT(RELEASE, 0, 0), CVM_E_ACT_SEQUENCE);
+    expect(&s, ACT_UNKNOWN(RELEASE, 0, 1), CVM_E_ACT_NONCE);
+    expect(&s, ACT(RELEASE, 0, 5), CVM_OK);
+    expect(&s, ACT(RELEASE, 0, 5), CVM_E_ACT_SEQUENCE); /* replayed */
+    expect(&s, ACT(RELEASE, 0, 4), CVM_E_ACT_SEQUENCE); /* reordered */
+    expect(&s, ACT(RELEASE, 0, 6), CVM_E_ALREADY_RELEASED);
+    expect(&s, ACT(APPROVE, 0, 6, .output = 0), CVM_E_WRONG_PHASE);
+    assert_int_equal(s.seq[0], 5);
+    assert_int_equal(s.released, 1);
+}
+
+static void test_items(void **state)
+{
+    (void)state;
+    struct cvm_policy_state s = in_filling();
+    assert_true(cvm_policy_wants_item(&rules, &s, 2));
+    assert_false(cvm_policy_wants_item(&rules, &s, 0)); /* its owner has not released */
+    expect(&s, ASK(ITEM_ADMITTED, .item = 0), CVM_E_ITEM_NOT_WANTED);
+    expect(&s, ASK(ITEM_ADMITTED, .item = 4), CVM_E_ITEM_NOT_WANTED);
+    expect(&s, ASK(ITEM_ADMITTED, .item = UINT32_MAX), CVM_E_ITEM_NOT_WANTED);
+    expect(&s, ASK(ITEM_REFUSED, .item = 2), CVM_OK);
+    assert_true(cvm_policy_wants_item(&rules, &s, 2)); /* may be sent again */
+    expect(&s, ASK(ITEM_ADMITTED, .item = 2), CVM_OK);
+    assert_true(cvm_policy_is_admitted(&s, 2));
+    expect(&s, ASK(ITEM_ADMITTED, .item = 2), CVM_E_ITEM_NOT_WANTED);
+    expect(&s, ASK(ITEM_REFUSED, .item = 2), CVM_E_ITEM_NOT_WANTED);
+    expect(&s, ASK(RUN), CVM_E_NOT_EVERYONE_RELEASED);
+    expect(&s, ACT(RELEASE, 1, 1), CVM_OK);
+    expect(&s, ASK(RUN), CVM_E_NOT_EVERYONE_RELEASED);
+    expect(&s, ACT(RELEASE, 2, 1), CVM_OK);
+    expect(&s, ASK(RUN), CVM_E_ITEM_MISSING);
+    struct cvm_policy_state fresh = {0};
+    expect(&fresh, ASK(ITEM_ADMITTED, .item = 0), CVM_E_WRONG_PHASE);
+}
+
+/* The last one to release owns nothing that is missing: that act seals. */
+static void test_last_release_seals(void **state)
+{
+    (void)state;
+    struct cvm_policy_rules own = rules;
+    own.owner[0] = 1; /* participant 2 brings nothing */
+    struct cvm_policy_state s = {0};
+    struct cvm_policy_request q[] = {ASK(LOCK),
+                                     ACT(RELEASE, 0, 1),
+                                     ACT(RELEASE, 1, 1),
+                                     ASK(ITEM_ADMITTED, .item = 0),
+                                     ASK(ITEM_ADMITTED, .item = 1),
+                                     ASK(ITEM_ADMITTED, .item = 2),
+                                     ASK(ITEM_ADMITTED, .item = 3)};
+    for (size_t i = 0; i < sizeof q / sizeof q[0]; i++)
+        assert_int_equal(cvm_policy_step(&own, &s, &q[i]), CVM_OK);
+    assert_int_equal(s.phase, CVM_PHASE_FILLING);
+    struct cvm_policy_request last = ACT(RELEASE, 2, 1);
+    assert_int_equal(cvm_policy_step(&own, &s, &last), CVM_OK);
+    assert_int_equal(s.phase, CVM_PHASE_SEALED);
+}
+
+static void test_run_once(void **state)
+{
+    (void)state;
+    struct cvm_policy_state s = in_sealed();
+    expect(&s, ASK(COMPONENT_STARTED, .component = 0), CVM_E_WRONG_PHASE);
+    expect(&s, ASK(RUN), CVM_OK);
+    expect(&s, ASK(RUN), CVM_E_ALREADY_RUN);
+    expect(&s, ASK(COMPONENT_ENDED, .component = 0, .ok = true), CVM_E_WRONG_PHASE);
+    expect(&s, ASK(COMPONENT_STARTED, .component = 0), CVM_OK);
+    expect(&s, ASK(COMPONENT_STARTED, .component = 0), CVM_E_WRONG_PHASE);
+    expect(&s, ASK(COMPONENT_STARTED, .component = 2), CVM_E_WRONG_PHASE);
+    expect(&s, ASK(COMPONENT_STARTED, .component = 200), CVM_E_WRONG_PHASE);
+    expect(&s, ASK(COMPONENT_ENDED, .component = 0, .ok = true), CVM_OK);
+    expect(&s, ASK(COMPONENT_ENDED, .component = 0, .ok = true), CVM_E_WRONG_PHASE);
+    expect(&s, ASK(RELEASE_OUTPUTS), CVM_E_WRONG_PHASE);
+    expect(&s, ASK(COMPONENT_STARTED, .component = 1), CVM_OK);
+    expect(&s, ASK(COMPONENT_ENDED, .component = 1, .ok = false), CVM_OK);
+    assert_int_equal(s.phase, CVM_PHASE_RELEASING);
+    assert_int_equal(s.result, CVM_RESULT_FAILED);
+    assert_int_equal(s.ended_ok, 1);
+    expect(&s, ASK(RUN), CVM_E_ALREADY_RUN);
+    expect(&s, ASK(CLOSE), CVM_OK);
+    expect(&s, ASK(RUN), CVM_E_ALREADY_RUN);
+}
+
+static void test_approvals(void **state)
+{
+    (void)state;
+    struct cvm_policy_state s = in_waiting();
+    expect(&s, ACT(APPROVE, 1, 2, .output = 0), CVM_E_ACT_OUTPUT); /* not asked */
+    expect(&s, ACT(APPROVE, 0, 2, .output = 1), CVM_E_ACT_OUTPUT);
+    expect(&s, ACT(APPROVE, 0, 2, .output = 3), CVM_E_ACT_OUTPUT);
+    expect(&s, ACT_UNKNOWN(APPROVE, 0, 2, .output = 0), CVM_E_ACT_TRANSCRIPT);
+    expect(&s, ACT(APPROVE, 0, 1, .output = 0), CVM_E_ACT_SEQUENCE);
+    expect(&s, ACT(APPROVE, 0, 2, .output = 0), CVM_OK);
+    expect(&s, ACT(APPROVE, 0, 3, .output = 0), CVM_E_ACT_OUTPUT); /* once */
+}
+
+static void test_time_and_expiry(void **state)
+{
+    (void)state;
+    struct cvm_policy_state s = in_filling();
+    expect(&s, ACT(TIME, 1, 1, .time = 1798761600), CVM_OK); /* exactly at the end: not past */
+    expect(&s, ACT(TIME, 1, 2, .time = 1798761599), CVM_E_TIME_BACKWARD);
+    expect(&s, ACT(RELEASE, 1, 2), CVM_OK);
+    expect(&s, ACT(TIME, 0, 2, .time = 1798761601), CVM_OK);
+    expect(&s, ACT(RELEASE, 2, 1), CVM_E_MANIFEST_EXPIRED);
+    s = in_sealed();
+    expect(&s, ACT(TIME, 0, 2, .time = 1798761601), CVM_OK);
+    expect(&s, ACT(TIME, 2, 2, .time = 5),
+           CVM_OK); /* another's clock may be behind; the latest counts */
+    expect(&s, ASK(RUN), CVM_E_MANIFEST_EXPIRED);
+    assert_false(s.run);
+}
+
+static void test_limits(void **state)
+{
+    (void)state;
+    struct cvm_policy_state s = in_filling();
+    expect(&s, ASK(CHALLENGE), CVM_E_USAGE);
+    expect(&s, ASK(CHALLENGE, .nonces = 1022), CVM_E_TOO_MANY_CHALLENGES);
+    expect(&s, ASK(CHALLENGE, .nonces = UINT32_MAX), CVM_E_TOO_MANY_CHALLENGES);
+    expect(&s, ASK(CHALLENGE, .nonces = 1021), CVM_OK);
+    expect(&s, ASK(CHALLENGE, .nonces = 1), CVM_E_TOO_MANY_CHALLENGES);
+    for (uint64_t i = 1; i < CVM_POLICY_ACTS; i++)
+        expect(&s, ACT(TIME, 0, i + 1, .time = 5), CVM_OK);
+    expect(&s, ACT(TIME, 0, 9999, .time = 5), CVM_E_TOO_MANY_ACTS);
+    expect(&s, ACT(TIME, 1, 1, .time = 5), CVM_OK);
+    expect(&s, ACT(ABORT, 0, 9999), CVM_OK); /* stopping is never used up */
+}
+
+static void test_abort(void **state)
+{
+    (void)state;
+    struct cvm_policy_state s = in_waiting();
+    expect(&s, ACT(ABORT, 2, 1), CVM_E_ACT_SEQUENCE);
+    expect(&s, ACT(ABORT, 2, 2), CVM_OK);
+    assert_int_equal(s.reason, CVM_E_ABORTED);
+    expect(&s, ASK(RELEASE_OUTPUTS), CVM_E_ABORTED);
+    expect(&s, ASK(CHALLENGE, .nonces = 1), CVM_E_ABORTED);
+    expect(&s, ASK(LOCK), CVM_E_ABORTED);
+    expect(&s, ASK(CLOSE), CVM_E_ABORTED);
+    s = in_filling();
+    expect(&s, ASK(FAULT, .reason = CVM_E_COMPONENT_IMPORT), CVM_OK);
+    assert_int_equal(s.reason, CVM_E_COMPONENT_IMPORT);
+    expect(&s, ASK(FAULT, .reason = CVM_E_IO), CVM_E_ABORTED);
+    expect(&s, ASK(COUNT), CVM_E_INTERNAL);
+}
+
+static void test_phases(void **state)
+{
+    (void)state;
+    int moves = 0;
+    for (int a = 0; a < CVM_PHASE_COUNT; a++) {
+        assert_int_equal(cvm_phase_by_word(cvm_phase_word((enum cvm_phase)a)), a);
+        for (int b = 0; b < CVM_PHASE_COUNT; b++)
+            moves += cvm_phase_may_move((enum cvm_phase)a, (enum cvm_phase)b);
+        assert_false(cvm_phase_may_move(CVM_PHASE_CLOSED, (enum cvm_phase)a));
+        assert_false(cvm_phase_may_move(CVM_PHASE_ABORTED, (enum cvm_phase)a));
+    }
+    assert_int_equal(moves, 14);
+    assert_false(cvm_phase_may_move(CVM_PHASE_RELEASING, CVM_PHASE_ABORTED));
+    assert_false(cvm_phase_may_move(CVM_PHASE_COUNT, CVM_PHASE_EMPTY));
+    assert_null(cvm_phase_word(CVM_PHASE_COUNT));
+    assert_int_equal(cvm_phase_by_word("open"), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_compiles_rules),
+        cmocka_unit_test(test_whole_life),
+        cmocka_unit_test(test_release_acts),
+        cmocka_unit_test(test_items),
+        cmocka_unit_test(test_last_release_seals),
+        cmocka_unit_test(test_run_once),
+        cmocka_unit_test(test_approvals),
+        cmocka_unit_test(test_time_and_expiry),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_abort),
+        cmocka_unit_test(test_phases),
+    };
+    return cmocka_run_group_tests(tests, setup, NULL);
+}
