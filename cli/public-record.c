@@ -1,0 +1,119 @@
+#include "cli/public-record.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/file.h"
+#include "core/manifest/commitment.h"
+
+static int get(struct cli_actor *a, const char *what, size_t max, struct cvm_buf *ret,
+               struct cvm_error *err)
+{
+    CVM_AUTO_FREE char *path =
+        cvm_printf("/v1/collaborations/%s/%s", a->co.manifest->collaboration, what);
+    CVM_GUARD(cli_client_call(&a->client, "GET", path, NULL, NULL, ret, NULL, err));
+    CVM_ENSURE(ret->len <= max, err, CVM_E_TOO_LARGE, "%s has %zu bytes", what, ret->len);
+    return 0;
+}
+
+static int store(struct cli_actor *a, const char *name, const struct cvm_buf *bytes,
+                 struct cvm_error *err)
+{
+    CVM_AUTO_FREE char *path = cli_collaboration_path(&a->co, "%s", name);
+    return cli_file_write(path, bytes->data, bytes->len, 0644, err);
+}
+
+int cli_public_receipt(struct cli_actor *a, struct cvm_receipt *ret, struct cvm_error *err)
+{
+    struct cvm_digest session;
+    CVM_AUTO_BUF struct cvm_buf jws = {0};
+    CVM_GUARD(cli_actor_session(a, &session, err));
+    CVM_GUARD(get(a, "receipt", CVM_RECEIPT_MAX, &jws, err));
+    CVM_GUARD(cvm_receipt_verify(a->co.manifest, &a->record.sign, jws.data, jws.len, ret, err));
+    return store(a, "receipt.jws", &jws, err);
+}
+
+static int get_commitments(struct cli_actor *a, struct cvm_error *err)
+{
+    const struct cvm_manifest *m = a->co.manifest;
+    for (uint32_t i = 0; i < m->n_participants; i++) {
+        CVM_AUTO_BUF struct cvm_buf jws = {0};
+        CVM_AUTO_FREE char *what = cvm_printf("commitments/%s", m->participants[i].id);
+        CVM_AUTO_FREE char *name = cvm_printf("%s.jws", what);
+        if ((int)i == a->co.me)
+            continue;
+        CVM_GUARD(get(a, what, CVM_COMMITMENT_MAX, &jws, err));
+        CVM_GUARD(cvm_commitment_check(m, (int)i, jws.data, jws.len, err));
+        CVM_GUARD(store(a, name, &jws, err));
+    }
+    return 0;
+}
+
+/* One act entry of a checked transcript. */
+static int get_act(struct cli_actor *a, const json_t *entry, struct cvm_error *err)
+{
+    const char *participant = json_string_value(json_object_get(entry, "participant"));
+    CVM_AUTO_BUF struct cvm_buf jws = {0};
+    CVM_AUTO_FREE char *what = cvm_printf(
+        "acts/%s-%lld", participant, (long long)json_integer_value(json_object_get(entry, "seq")));
+    CVM_AUTO_FREE char *name = cvm_printf("%s.jws", what);
+    struct cvm_digest expected;
+    CVM_GUARD(
+        cvm_digest_parse(json_string_value(json_object_get(entry, "digest")), &expected, err));
+    CVM_GUARD(get(a, what, CVM_ACT_MAX, &jws, err));
+    struct cvm_digest digest = cvm_sha256(jws.data, jws.len);
+    CVM_ENSURE(memcmp(&digest, &expected, sizeof digest) == 0, err, CVM_E_TRANSCRIPT_BROKEN,
+               "%s is not the act of the transcript", what);
+    /* The own acts are here already, as they were signed. */
+    return strcmp(participant, cli_my_id(&a->co)) == 0 ? 0 : store(a, name, &jws, err);
+}
+
+static int get_acts(struct cli_actor *a, const struct cvm_buf *lines, struct cvm_error *err)
+{
+    const char *p = (const char *)lines->data, *end = p + lines->len;
+    while (p < end) {
+        const char *line_end = memchr(p, '\n', (size_t)(end - p));
+        size_t len = (size_t)((line_end ? line_end : end) - p);
+        CVM_AUTO_JSON json_t *entry = json_loadb(p, len, 0, NULL);
+        if (json_object_get(entry, "act"))
+            CVM_GUARD(get_act(a, entry, err));
+        p += len + 1;
+    }
+    return 0;
+}
+
+static int get_evidence(struct cli_actor *a, bool *ret_complete, struct cvm_error *err)
+{
+    CVM_AUTO_BUF struct cvm_buf bytes = {0};
+    struct cvm_error refused = {0};
+    CLI_AUTO_EVIDENCE struct cli_evidence e = {0};
+    if (get(a, "evidence", CVM_BUNDLE_MAX, &bytes, &refused) < 0) {
+        if (refused.code != CVM_E_WITHHELD && refused.code != CVM_E_NOT_FOUND) {
+            *err = refused;
+            return -1;
+        }
+        return 0;
+    }
+    CVM_GUARD(store(a, "evidence.json", &bytes, err));
+    CVM_AUTO_FREE char *path = cli_collaboration_path(&a->co, "evidence.json");
+    CVM_GUARD(cli_evidence_load(path, a->co.manifest, NULL, &a->record.sign, &e, err));
+    CVM_GUARD(cvm_appraisal_error(e.appraisal, err));
+    *ret_complete = true;
+    return 0;
+}
+
+int cli_public_rest(struct cli_actor *a, const struct cvm_receipt *receipt, bool *ret_complete,
+                    struct cvm_error *err)
+{
+    CVM_AUTO_BUF struct cvm_buf lines = {0};
+    CVM_AUTO_FREE struct cvm_transcript_summary *t = cvm_alloc(sizeof *t);
+    *ret_complete = false;
+    CVM_GUARD(get_commitments(a, err));
+    CVM_GUARD(get(a, "transcript", CLI_RESPONSE_MAX, &lines, err));
+    CVM_GUARD(cvm_transcript_check(a->co.manifest, lines.data, lines.len, t, err));
+    if (t->has_receipt)
+        CVM_GUARD(cvm_receipt_check_transcript(receipt, t, err));
+    CVM_GUARD(store(a, "transcript.jsonl", &lines, err));
+    CVM_GUARD(get_acts(a, &lines, err));
+    return t->has_receipt ? get_evidence(a, ret_complete, err) : 0;
+}
