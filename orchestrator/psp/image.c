@@ -29,7 +29,7 @@ static int sealed_copy(int from, const char *name, int *ret, struct cvm_error *e
         if (n == 0)
             break;
     }
-    if (fchmod(fd, 0500) < 0 ||
+    if (fchmod(fd, 0555) < 0 ||
         fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
         return cvm_fail_errno(err, "cannot seal the copy of %s", name);
     char path[40];
