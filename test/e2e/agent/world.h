@@ -1,0 +1,85 @@
+/*
+ * A whole collaboration for tests of a real agent: participants with their keys, a manifest,
+ * sealed items, the software PSP with the agent below it, and the host's link to the agent.
+ * "Components" are texts for the stand-in programs of this folder.
+ */
+#ifndef CVM_TEST_WORLD_H
+#define CVM_TEST_WORLD_H
+
+#include <sys/types.h>
+
+#include "core/evidence/bundle.h"
+#include "core/manifest/act.h"
+#include "core/record/receipt.h"
+#include "orchestrator/transport/link.h"
+
+#define WORLD_ITEMS 16
+
+struct world_item {
+    const char *id;
+    int owner;
+    struct cvm_secret key;
+    struct cvm_buf blob;
+};
+
+struct world {
+    char folder[64]; /* of this test, removed at the end */
+    struct cvm_key sign[3], seal[3];
+    struct cvm_secret share[3];
+    struct world_item items[WORLD_ITEMS];
+    size_t n_items;
+    json_t *draft; /* the manifest being written */
+    struct cvm_manifest manifest;
+    struct cvm_buf commitments[3];
+    pid_t psp;
+    struct cvm_link *link;
+    struct cvm_public_key session_seal, session_sign;
+    struct cvm_digest session;
+    uint8_t nonce[3][32]; /* attested, one a participant */
+    uint64_t seq[3];
+    char state[32]; /* last state that an event told */
+};
+
+/* Three participants: "anna" and "berta" bring data, "carl" brings components. */
+void world_open(struct world *w);
+void world_close(struct world *w);
+
+/* Building the manifest; ids are constants. `limits` may be NULL. */
+void world_component(struct world *w, const char *id, const char *program);
+json_t *world_last_component(struct world *w); /* borrowed, to be changed */
+void world_data(struct world *w, const char *id, int owner, const char *content);
+void world_channel(struct world *w, const char *from, const char *from_path, const char *to,
+                   const char *to_path);
+void world_output(struct world *w, const char *id, uint64_t max_bytes); /* to anna and carl */
+json_t *world_last_output(struct world *w);
+void world_diagnostics(struct world *w, const char *id);
+
+/* Parses and signs the manifest; then starts PSP and agent and connects. */
+void world_seal(struct world *w);
+void world_start(struct world *w);
+void world_connect(struct world *w);
+int world_socket(struct world *w); /* a raw connection */
+
+/* Operations: 0, or the code of the refusal. */
+enum cvm_code world_lock(struct world *w);
+enum cvm_code world_challenge(struct world *w); /* a nonce for each, and the session's keys */
+enum cvm_code world_act(struct world *w, int who, const struct cvm_act *act);
+enum cvm_code world_act_bytes(struct world *w, const struct cvm_buf *jws);
+enum cvm_code world_release(struct world *w, int who);
+void world_make_release(struct world *w, int who, struct cvm_act *ret);
+enum cvm_code world_item(struct world *w, const char *id);
+enum cvm_code world_item_bytes(struct world *w, const char *id, const void *data, size_t len);
+enum cvm_code world_op(struct world *w, const char *op);
+json_t *world_status(struct world *w); /* owned */
+void world_fetch(struct world *w, const char *op, const char *id, struct cvm_buf *ret);
+enum cvm_code world_refusal(struct world *w, const char *op, const char *id);
+/* Waits until the agent has told this state; false after 20 s. */
+bool world_await(struct world *w, const char *state);
+/* Everything up to `sealed`. */
+void world_fill(struct world *w);
+/* … and on to the end of the run; returns the state. */
+const char *world_run(struct world *w);
+/* Opens an output as one of its recipients; appends the content. */
+void world_open_output(struct world *w, int who, const char *id, struct cvm_buf *ret);
+
+#endif
