@@ -31,7 +31,8 @@ struct cvm_platform_driver {
     /* The protections that this host's kernel lacks: a list of names; NULL when it can't be told.
      */
     json_t *(*protections)(const struct cvm_platform_host *host, struct cvm_error *err);
-    /* Starts the isolate and returns when it listens. CVM_E_EXISTS when one runs in this folder. */
+    /* Starts the isolate and returns when it listens. CVM_E_EXISTS when one runs in
+     * this folder, CVM_E_ISOLATE_LOST when one ran. */
     int (*start)(const struct cvm_isolate_spec *spec, struct cvm_error *err);
     /* 1: the isolate of this folder runs. 0: it does not. */
     int (*find)(const struct cvm_isolate_spec *spec, struct cvm_error *err);

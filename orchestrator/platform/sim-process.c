@@ -1,7 +1,7 @@
 /*
  * The simulated isolate: the software PSP as a process of its own, which starts the agent as its
- * child. It is started twice removed, in a session of its own, so that it outlives the daemon.
- * Found again by its socket, and by the lock that the PSP holds on psp.pid.
+ * child, goes to the background and outlives the daemon. Found again by its socket, and by the lock
+ * that the PSP holds on psp.pid. A folder sees one isolate, ever.
  */
 #include "orchestrator/platform/platform.h"
 #include "orchestrator/transport/unix-socket.h"
@@ -13,13 +13,13 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #define SOCKET_NAME "agent.sock"
 #define PID_NAME "psp.pid"
+#define START_LOG "start.log"
 #define START_MS 20000
 #define STOP_MS 10000
 #define PROBE_MS 10000
@@ -112,106 +112,44 @@ static json_t *sim_protections(const struct cvm_platform_host *host, struct cvm_
     return list;
 }
 
-/* In the child of fork(): only calls that are safe there. Never returns. */
-static void become_psp(char *const argv[], const char *folder, int report)
-{
-    static char *const envp[] = {NULL};
-    int null = -1;
-    setsid();
-    pid_t pid = fork();
-    if (pid > 0) {
-        ssize_t n = write(report, &pid, sizeof pid);
-        _exit(n == (ssize_t)sizeof pid ? 0 : 1);
-    }
-    sigset_t none;
-    sigemptyset(&none);
-    if (pid == 0 && chdir(folder) == 0 && (null = open("/dev/null", O_RDWR)) >= 0 &&
-        dup2(null, 0) == 0 && dup2(null, 1) == 1 && dup2(null, 2) == 2 &&
-        sigprocmask(SIG_SETMASK, &none, NULL) == 0) {
-        signal(SIGPIPE, SIG_DFL);
-        execve(argv[0], argv, envp);
-    }
-    /* Told apart from the pid by its sign. */
-    int failed = -errno;
-    if (write(report, &failed, sizeof failed) < 0)
-        _exit(1);
-    _exit(1);
-}
-
-/* A descriptor of the new process, or -1. The pipe closes at its exec; until then it can say why
- * not. */
-static int spawn_detached(char *const argv[], const char *folder, struct cvm_error *err)
-{
-    int report[2];
-    if (pipe2(report, O_CLOEXEC) < 0)
-        return cvm_fail_errno(err, "cannot make a pipe");
-    pid_t child = fork();
-    if (child == 0)
-        become_psp(argv, folder, report[1]);
-    close(report[1]);
-    CVM_AUTO_CLOSE int reader = report[0];
-    if (child < 0)
-        return cvm_fail_errno(err, "cannot start a process");
-    int value = 0, status;
-    pid_t pid = -1;
-    ssize_t n;
-    while ((n = read(reader, &value, sizeof value)) == (ssize_t)sizeof value) {
-        if (value <= 0) {
-            pid = -1;
-            break;
-        }
-        pid = value;
-    }
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        ;
-    CVM_ENSURE(pid > 0, err, CVM_E_PLATFORM, "cannot start '%s': %s", argv[0],
-               strerror(value < 0 ? -value : EAGAIN));
-    int pidfd = pidfd_open(pid, 0);
-    CVM_ENSURE(pidfd >= 0, err, CVM_E_PLATFORM, "'%s' ended at once", argv[0]);
-    return pidfd;
-}
-
-/* Waits until the agent's socket is there, or the process has ended. */
-static int wait_for_socket(const struct cvm_isolate_spec *spec, int notify, int pidfd,
-                           struct cvm_error *err)
-{
-    CVM_AUTO_FREE char *path = inside(spec, SOCKET_NAME);
-    int64_t end = now_ms() + START_MS;
-    for (;;) {
-        CVM_AUTO_CLOSE int fd = cvm_unix_connect(path, err);
-        if (fd >= 0)
-            return 0;
-        struct pollfd p[2] = {{.fd = notify, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
-        int64_t left = end - now_ms();
-        int rc = poll(p, 2, left > 0 ? (int)left : 0);
-        if (rc < 0 && errno == EINTR)
-            continue;
-        CVM_ENSURE(rc > 0, err, CVM_E_TIMEOUT, "the isolate did not come up in time");
-        CVM_ENSURE(!p[1].revents, err, CVM_E_PLATFORM,
-                   "the isolate ended while it started (see psp.log and agent.log in '%s')",
-                   spec->folder);
-        char events[4096];
-        if (read(notify, events, sizeof events) < 0 && errno != EAGAIN && errno != EINTR)
-            return cvm_fail_errno(err, "cannot watch '%s'", spec->folder);
-    }
-}
-
 static int sim_find(const struct cvm_isolate_spec *spec, struct cvm_error *err);
 
-static int sim_start(const struct cvm_isolate_spec *spec, struct cvm_error *err)
+/* The PSP writes why it could not start to its standard error, which is a file of the folder. */
+static int start_failed(const struct cvm_isolate_spec *spec, struct cvm_error *err)
 {
-    int alive = sim_find(spec, err);
-    CVM_GUARD(alive);
-    CVM_ENSURE(!alive, err, CVM_E_EXISTS, "an isolate runs in '%s' already", spec->folder);
-    CVM_AUTO_FREE char *socket_path = inside(spec, SOCKET_NAME);
-    if (unlink(socket_path) < 0 && errno != ENOENT)
-        return cvm_fail_errno(err, "cannot remove '%s'", socket_path);
+    CVM_AUTO_FREE char *path = inside(spec, START_LOG);
+    CVM_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    char text[300];
+    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+    text[n > 0 ? n : 0] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    return cvm_fail(err, CVM_E_PLATFORM, "the isolate could not be started: %s",
+                    *text ? text : "no reason was given");
+}
 
-    CVM_AUTO_CLOSE int notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    /* IN_ATTRIB: a socket may be made before it is listened on; its mode is set in between. */
-    if (notify < 0 || inotify_add_watch(notify, spec->folder,
-                                        IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_MODIFY) < 0)
-        return cvm_fail_errno(err, "cannot watch '%s'", spec->folder);
+/* Waits for a child within a time; its exit status, or -1. */
+static int wait_child(pid_t pid, int timeout_ms, struct cvm_error *err)
+{
+    CVM_AUTO_CLOSE int pidfd = pidfd_open(pid, 0);
+    struct pollfd p = {.fd = pidfd, .events = POLLIN};
+    int64_t end = now_ms() + timeout_ms;
+    int rc;
+    do {
+        int64_t left = end - now_ms();
+        rc = poll(&p, 1, left > 0 ? (int)left : 0);
+    } while (rc < 0 && errno == EINTR);
+    if (rc <= 0)
+        kill(pid, SIGKILL);
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    CVM_ENSURE(rc > 0, err, CVM_E_TIMEOUT, "the isolate did not come up in time");
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+/* The PSP returns when the agent runs, and stays in the background by itself. */
+static int run_psp(const struct cvm_isolate_spec *spec, struct cvm_error *err)
+{
     CVM_AUTO_FREE char *host_data = cvm_hex(spec->host_data.b, sizeof spec->host_data.b);
     CVM_AUTO_FREE char *vcpus = cvm_printf("%u", spec->vcpus);
     CVM_AUTO_FREE char *memory = cvm_printf("%llu", (unsigned long long)spec->memory_mib);
@@ -230,9 +168,39 @@ static int sim_start(const struct cvm_isolate_spec *spec, struct cvm_error *err)
                     (char *)"--vcpus",
                     vcpus,
                     NULL};
-    CVM_AUTO_CLOSE int pidfd = spawn_detached(argv, spec->folder, err);
-    CVM_GUARD(pidfd);
-    return wait_for_socket(spec, notify, pidfd, err);
+    char *envp[] = {NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attr;
+    sigset_t none;
+    sigemptyset(&none);
+    posix_spawnattr_init(&attr);
+    posix_spawnattr_setsigmask(&attr, &none);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addchdir_np(&actions, spec->folder);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 2, START_LOG, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    pid_t pid = -1;
+    int rc = posix_spawn(&pid, spec->host->psp, &actions, &attr, argv, envp);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attr);
+    CVM_ENSURE(rc == 0, err, CVM_E_PLATFORM, "cannot start '%s': %s", spec->host->psp,
+               strerror(rc));
+    return wait_child(pid, START_MS, err);
+}
+
+static int sim_start(const struct cvm_isolate_spec *spec, struct cvm_error *err)
+{
+    int alive = sim_find(spec, err);
+    CVM_GUARD(alive);
+    CVM_ENSURE(!alive, err, CVM_E_EXISTS, "an isolate runs in '%s' already", spec->folder);
+    CVM_AUTO_FREE char *pid_path = inside(spec, PID_NAME);
+    CVM_ENSURE(access(pid_path, F_OK) != 0, err, CVM_E_ISOLATE_LOST,
+               "an isolate ran in '%s' and has ended", spec->folder);
+    int status = run_psp(spec, err);
+    CVM_GUARD(status);
+    return status == 0 ? 0 : start_failed(spec, err);
 }
 
 static int sim_connect(const struct cvm_isolate_spec *spec, struct cvm_error *err)

@@ -1,0 +1,289 @@
+/*
+ * The thread of an active collaboration. It alone speaks with the agent: it starts the isolate or
+ * finds it again, locks the manifest, works on jobs, hands over wanted items, has it run, stores
+ * what comes out, and ends it. The agent's answers and events drive it; nothing is polled.
+ */
+#include "orchestrator/lifecycle/collaboration.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#define READY_MS 30000
+#define TRIES 5     /* connections in a row that ended early */
+#define USEFUL_S 10 /* seconds after which an end is not early */
+#define DISK_MS 10000
+
+struct cvm_isolate_spec cvm_worker_spec(const struct cvm_collaboration *c)
+{
+    return (struct cvm_isolate_spec){
+        .host = &c->owner->options.host,
+        .folder = c->isolate,
+        .host_data = c->manifest.digest,
+        .vcpus = c->manifest.isolate.vcpus,
+        .memory_mib = c->manifest.isolate.memory_mib,
+    };
+}
+
+static bool stopping(struct cvm_collaboration *c)
+{
+    CVM_LOCKED(c);
+    return c->stopping || c->closing;
+}
+
+static enum cvm_host_state state_of(struct cvm_collaboration *c)
+{
+    CVM_LOCKED(c);
+    return c->state;
+}
+
+static void end_isolate(struct cvm_collaboration *c)
+{
+    struct cvm_isolate_spec spec = cvm_worker_spec(c);
+    struct cvm_error err = {0};
+    if (c->driver->stop(&spec, &err) < 0)
+        cvm_observe(c, "isolate-stop", "", &err);
+}
+
+/* The end that is no good one; the isolate has no use any more. */
+static void fail_closed(struct cvm_collaboration *c, enum cvm_host_state state,
+                        enum cvm_code reason, const struct cvm_error *why)
+{
+    struct cvm_error err = {0};
+    end_isolate(c);
+    cvm_observe(c, cvm_code_info(reason)->name, "", why);
+    CVM_LOCKED(c);
+    /* With outputs and receipt stored it stays completed; only the last evidence is missing. */
+    if (c->state == CVM_HOST_COMPLETED)
+        state = CVM_HOST_COMPLETED;
+    if (cvm_record_move(c, state, reason, &err) < 0)
+        cvm_observe(c, "store", "", &err);
+}
+
+static void on_event(void *arg, const json_t *event)
+{
+    struct cvm_collaboration *c = arg;
+    const char *phase = json_string_value(json_object_get(event, "state"));
+    if (phase && strlen(phase) < sizeof c->phase)
+        cvm_observe(c, "phase", phase, NULL);
+}
+
+static int start_isolate(struct cvm_collaboration *c, struct cvm_error *err)
+{
+    struct cvm_isolate_spec spec = cvm_worker_spec(c);
+    int alive = c->driver->find(&spec, err);
+    if (alive != 0)
+        return alive;
+    struct cvm_error e = {0};
+    if (c->driver->start(&spec, &e) < 0 && e.code != CVM_E_EXISTS) {
+        *err = e;
+        return -1;
+    }
+    return 0;
+}
+
+static void set_link(struct cvm_collaboration *c, struct cvm_link *link)
+{
+    CVM_LOCKED(c);
+    cvm_link_close(c->link);
+    c->link = link;
+}
+
+/* Connects, and brings the agent to where the record is. -1 with CVM_E_ISOLATE_LOST: no agent. */
+static int attach(struct cvm_collaboration *c, struct cvm_error *err)
+{
+    struct cvm_isolate_spec spec = cvm_worker_spec(c);
+    enum cvm_host_state state = state_of(c);
+    if (state == CVM_HOST_LAUNCHING)
+        CVM_GUARD(start_isolate(c, err));
+    int fd = c->driver->connect(&spec, err);
+    CVM_GUARD(fd);
+    struct cvm_link *link;
+    CVM_GUARD(cvm_link_open(fd, READY_MS, on_event, c, &link, err));
+    set_link(c, link);
+    CVM_ENSURE(!stopping(c), err, CVM_E_CONNECTION, "told to end");
+    char phase[16];
+    CVM_GUARD(cvm_agent_hello(c, phase, err));
+    if (strcmp(phase, "empty") == 0) {
+        /* Locked before, empty now: not the agent that it was. */
+        CVM_ENSURE(state == CVM_HOST_LAUNCHING, err, CVM_E_ISOLATE_LOST,
+                   "another agent answers in its place");
+        CVM_GUARD(cvm_agent_send_lock(c, err));
+    }
+    return cvm_jobs_reconcile(c, err);
+}
+
+/* The next wanted item that has a blob which was not refused yet; -1: none. */
+static int next_item(struct cvm_collaboration *c, const json_t *wanted)
+{
+    CVM_LOCKED(c);
+    size_t i;
+    json_t *id;
+    json_array_foreach(wanted, i, id)
+    {
+        const char *s = json_string_value(id);
+        int item = s ? cvm_manifest_item(&c->manifest, s) : -1;
+        if (item >= 0 && c->items[item].uploaded &&
+            !(c->items[item].refusal && c->items[item].pushed == c->items[item].generation))
+            return item;
+    }
+    return -1;
+}
+
+/* Does what the agent's state asks for, until there is nothing left to do. 1: it has ended. */
+static int drive(struct cvm_collaboration *c, struct cvm_error *err)
+{
+    for (;;) {
+        CVM_AUTO_JSON json_t *wanted = NULL;
+        CVM_GUARD(cvm_agent_sync(c, &wanted, err));
+        if (strcmp(c->phase, "releasing") == 0 || strcmp(c->phase, "closed") == 0)
+            return cvm_finish(c, err) < 0 ? -1 : 1;
+        if (strcmp(c->phase, "aborted") == 0)
+            return cvm_finish_aborted(c, err) < 0 ? -1 : 1;
+        if (strcmp(c->phase, "sealed") == 0) {
+            CVM_GUARD(cvm_agent_run(c, err));
+            continue;
+        }
+        int item = next_item(c, wanted);
+        if (item < 0)
+            return 0;
+        CVM_GUARD(cvm_agent_push(c, item, err));
+        /* Challenges need not wait until every blob is through. */
+        struct cvm_job *jobs = cvm_jobs_take(c);
+        if (jobs)
+            cvm_jobs_work(c, jobs);
+    }
+}
+
+/* Until the collaboration ends (1) or the connection does (-1). */
+static int serve(struct cvm_collaboration *c, struct cvm_error *err)
+{
+    for (;;) {
+        int rc = drive(c, err);
+        if (rc != 0)
+            return rc;
+        struct cvm_job *jobs = cvm_jobs_take(c);
+        if (jobs) {
+            cvm_jobs_work(c, jobs);
+            continue;
+        }
+        rc = cvm_link_wait(c->link, c->wake, -1, err);
+        CVM_GUARD(rc);
+        eventfd_t ignored;
+        eventfd_read(c->wake, &ignored);
+        if (stopping(c))
+            return cvm_fail(err, CVM_E_CONNECTION, "told to end");
+    }
+}
+
+static bool of_connection(enum cvm_code code)
+{
+    return code == CVM_E_CONNECTION || code == CVM_E_TIMEOUT || code == CVM_E_FRAME_FORMAT ||
+           code == CVM_E_FRAME_ORDER || code == CVM_E_FRAME_STREAM || code == CVM_E_FRAME_TOO_LARGE;
+}
+
+/* The disk of this host is full or broken: what the isolate holds must not be lost for it. */
+static void wait_for_disk(struct cvm_collaboration *c)
+{
+    struct pollfd p = {.fd = c->wake, .events = POLLIN};
+    eventfd_t ignored;
+    eventfd_read(c->wake, &ignored);
+    if (!stopping(c))
+        poll(&p, 1, DISK_MS);
+}
+
+/* One connection, from its start to its end. 1: the collaboration has ended. */
+static int session(struct cvm_collaboration *c, bool *ret_useful, struct cvm_error *err)
+{
+    struct timespec begin, end;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    int rc = attach(c, err);
+    *ret_useful = rc == 0;
+    if (rc == 0)
+        rc = serve(c, err);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    *ret_useful = *ret_useful && end.tv_sec - begin.tv_sec >= USEFUL_S;
+    return rc;
+}
+
+static void work(struct cvm_collaboration *c)
+{
+    unsigned tries = 0;
+    while (!stopping(c)) {
+        struct cvm_error err = {0};
+        bool useful;
+        int rc = session(c, &useful, &err);
+        if (rc == 1) {
+            cvm_agent_exit(c);
+            end_isolate(c);
+            return;
+        }
+        if (stopping(c))
+            break;
+        cvm_observe(c, "connection", "", &err);
+        tries = useful ? 0 : tries + 1;
+        bool launching = state_of(c) == CVM_HOST_LAUNCHING;
+        if (err.code == CVM_E_IO && !launching) {
+            tries = 0;
+            wait_for_disk(c);
+        } else if (err.code == CVM_E_ISOLATE_LOST || tries >= TRIES) {
+            fail_closed(c, CVM_HOST_FAILED, CVM_E_ISOLATE_LOST, &err);
+            return;
+        } else if (launching && !of_connection(err.code)) {
+            /* It could not be started, or refused to lock: asking again changes nothing. */
+            fail_closed(c, CVM_HOST_FAILED, err.code, &err);
+            return;
+        }
+    }
+    pthread_mutex_lock(&c->lock);
+    bool closing = c->closing && !c->stopping;
+    pthread_mutex_unlock(&c->lock);
+    if (closing)
+        fail_closed(c, CVM_HOST_ABORTED, CVM_E_ABORTED, NULL);
+}
+
+static void *thread_main(void *arg)
+{
+    struct cvm_collaboration *c = arg;
+    work(c);
+    set_link(c, NULL);
+    struct cvm_error why = {0};
+    pthread_mutex_lock(&c->lock);
+    c->has_thread = false; /* no job is taken from here on */
+    if (cvm_host_state_final(c->state) || c->reason)
+        cvm_collaboration_ended(c, &why);
+    else
+        cvm_fail(&why, CVM_E_CONNECTION, "the daemon is ending");
+    pthread_cond_broadcast(&c->settled);
+    pthread_mutex_unlock(&c->lock);
+    cvm_jobs_fail(c, &why);
+    return NULL;
+}
+
+/* With the lock held. */
+int cvm_worker_start(struct cvm_collaboration *c, struct cvm_error *err)
+{
+    CVM_ENSURE(c->driver, err, CVM_E_PLATFORM, "this build has no driver for its isolate");
+    c->has_thread = true;
+    int rc = pthread_create(&c->thread, NULL, thread_main, c);
+    c->has_thread = c->joinable = rc == 0;
+    CVM_ENSURE(rc == 0, err, CVM_E_NO_MEMORY, "cannot start a thread: %s", strerror(rc));
+    return 0;
+}
+
+void cvm_worker_stop(struct cvm_collaboration *c)
+{
+    pthread_mutex_lock(&c->lock);
+    c->stopping = true;
+    if (c->link)
+        cvm_link_shutdown(c->link);
+    cvm_collaboration_wake(c);
+    pthread_cond_broadcast(&c->settled);
+    bool join = c->joinable;
+    c->joinable = false;
+    pthread_mutex_unlock(&c->lock);
+    if (join)
+        pthread_join(c->thread, NULL);
+}
