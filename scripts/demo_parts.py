@@ -50,9 +50,11 @@ class Refused(Exception):
 
 
 class Demo:
-    def __init__(self, name: str, isolate: str) -> None:
-        self.name, self.spec, self.isolate = name, DEMOS[name], isolate
-        self.folder = ROOT / "build/demo" / name
+    def __init__(self, name: str, isolate: str, spec: dict | None = None) -> None:
+        """A demo of the table, or a collaboration of another `spec`, which names the folder of its sources."""
+        self.name, self.spec, self.isolate = name, spec or DEMOS[name], isolate
+        self.folder = ROOT / ("build/bench" if spec else "build/demo") / name
+        self.sources = ROOT / self.spec.get("folder", f"policies/{name}")
         self.people = list(self.spec["people"])
         self.code_owner, self.code = self.spec["items"][0][0], self.spec["items"][0][1]
         self.begin = self.step_begin = time.monotonic()
@@ -162,10 +164,10 @@ class Demo:
         self.log = (self.folder / "commands.log").open("w")
         for who in (*self.people, "operator", "outsider", "public"):
             (self.folder / who).mkdir(mode=0o755 if who == "public" else 0o700)
-        policy = ROOT / "policies" / self.name
-        script, *files = self.spec["prepare"]
-        self.run([policy / script, *files])
-        self.run([ROOT / "scripts/build-component", policy / self.spec["source"],
+        if "prepare" in self.spec:
+            script, *files = self.spec["prepare"]
+            self.run([self.sources / script, *files])
+        self.run([ROOT / "scripts/build-component", self.sources / self.spec["source"],
                   self.folder / self.code_owner / f"{self.code}.wasm"])
         self.start_host("host")
 
