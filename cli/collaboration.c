@@ -165,7 +165,7 @@ static int choose(const struct cli *c, char **ret, struct cvm_error *err)
         if (!is_uuid(e->d_name) || (wanted && strncmp(e->d_name, wanted, strlen(wanted)) != 0))
             continue;
         size_t at = strlen(list);
-        snprintf(list + at, sizeof list - at, "%s%.8s…", n ? ", " : "", e->d_name);
+        snprintf(list + at, sizeof list - at, "%s%.8s...", n ? ", " : "", e->d_name);
         free(found);
         found = cvm_strdup(e->d_name);
         n++;

@@ -57,7 +57,7 @@ int main(int argc, char **argv)
     struct rlimit none = {0};
     setrlimit(RLIMIT_CORE, &none);
     prctl(PR_SET_DUMPABLE, 0);
-    signal(SIGPIPE, SIG_IGN);
+    sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
     umask(022);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     int code = work(&c, argc, argv, &err);

@@ -9,8 +9,9 @@
 #include "core/evidence/appraise.h"
 
 #define CLI_NONCE_LEN 32
-#define CLI_FRESH_SECONDS 600 /* how long evidence for an own nonce counts as fresh for `release`  \
-                               */
+#define CLI_FRESH_SECONDS                                                                          \
+    600 /* how long evidence for an own nonce counts as fresh for `release`                        \
+         */
 
 struct cli_evidence { /* zero-initialise; end with cli_evidence_free() */
     struct cvm_bundle bundle;

@@ -89,12 +89,15 @@ static int check_measurements(const struct cli *c, const struct cvm_manifest *m,
             CVM_GUARD(cli_trusted_has(c, m->isolate.measurements[i], &trusted, err));
         if (trusted)
             continue;
-        CVM_AUTO_FREE char *expected = cvm_hex(own, sizeof own);
-        CVM_AUTO_FREE char *got = cvm_hex(m->isolate.measurements[i], sizeof own);
-        return cvm_fail_expected(err, CVM_E_MEASUREMENT_UNKNOWN, have_own ? expected : NULL, got,
-                                 have_own ? "the image %s gives another one%s"
-                                          : "give --image DIR to recompute it%s%s",
-                                 have_own ? image : "", "");
+        CVM_AUTO_FREE char *own_hex = cvm_hex(own, sizeof own);
+        CVM_AUTO_FREE char *got_hex = cvm_hex(m->isolate.measurements[i], sizeof own);
+        CVM_AUTO_FREE char *expected = cvm_printf("sha384:%s", own_hex);
+        CVM_AUTO_FREE char *got = cvm_printf("sha384:%s", got_hex);
+        if (have_own)
+            return cvm_fail_expected(err, CVM_E_MEASUREMENT_UNKNOWN, expected, got,
+                                     "the image %s has another one", image);
+        return cvm_fail_expected(err, CVM_E_MEASUREMENT_UNKNOWN, NULL, got,
+                                 "give --image DIR to recompute it");
     }
     return 0;
 }

@@ -58,14 +58,14 @@ static int read_options(struct cli *c, struct cli_item *item, struct cvm_error *
 
 static void tell(struct cli *c, const struct cli_item *item)
 {
-    char digest[CVM_DIGEST_TEXT], a[24], b[24];
+    char digest[CVM_DIGEST_TEXT], a[24], b[24], blob[24];
     uint64_t size = cvm_blob_size(item->padded ? CVM_PADDING_MAX : CVM_PADDING_NONE, item->bytes,
                                   item->max_bytes);
     cli_say(c, "item        %s, %s, at most %s\ndigest      %s%s\nblob        %s (%s)\n", item->id,
             cli_size_text(item->bytes, a), cli_size_text(item->max_bytes, b),
             cvm_digest_text(&item->digest, digest),
             cli_flag(c, "public") ? " (public: who has the bytes can recompute it)" : "",
-            item->blob, cli_size_text(size, a));
+            item->blob, cli_size_text(size, blob));
     cli_result(c, json_pack("{s:s, s:s, s:I, s:s, s:s, s:I}", "id", item->id, "digest", digest,
                             "max_bytes", (json_int_t)item->max_bytes, "padding",
                             item->padded ? "max" : "none", "blob", item->blob, "blob_bytes",
