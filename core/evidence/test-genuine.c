@@ -1,0 +1,204 @@
+/* Genuine evidence of AMD's chips, under the roots that are pinned in this program. */
+#include "core/evidence/test-vectors.h"
+
+#include "core/evidence/appraise.h"
+
+static void show(const struct cvm_appraisal *a, const char *name)
+{
+    CVM_AUTO_BUF struct cvm_buf text = {0};
+    cvm_appraisal_print(a, &text);
+    print_message("%s:\n%s", name, cvm_buf_cstr(&text));
+}
+
+static struct cvm_appraisal check(const struct vector *report, const struct vector *chain,
+                                  const struct cvm_expectations *e)
+{
+    CVM_AUTO_BUF struct cvm_buf b = vector_file(report->report);
+    CVM_AUTO_CERTIFICATES struct cvm_certificates c = {0};
+    vector_certificates(chain, &c);
+    struct cvm_appraisal a;
+    cvm_evidence_check(b.data, b.len, &c, e, &a);
+    return a;
+}
+
+static void test_genuine(void **state)
+{
+    (void)state;
+    if (!vectors_here())
+        skip();
+    for (size_t i = 0; i < N_VECTORS; i++) {
+        const struct vector *v = &vectors[i];
+        const struct cvm_expectations e = {.time = v->time};
+        struct cvm_appraisal a = check(v, v, &e);
+        if (a.outcome != CVM_OUTCOME_VERIFIED) {
+            show(&a, v->name);
+            fail_msg("%s is refused", v->name);
+        }
+        assert_int_equal(a.vek.line, v->line);
+        assert_int_equal(a.vek.kind, v->kind);
+        assert_int_equal(cvm_appraisal_exit_code(&a), 0);
+    }
+}
+
+static void test_mixed(void **state)
+{
+    (void)state;
+    if (!vectors_here())
+        skip();
+    for (size_t i = 0; i < N_VECTORS; i++)
+        for (size_t k = 0; k < N_VECTORS; k++) {
+            if (i == k)
+                continue;
+            const struct cvm_expectations e = {.time = vectors[k].time};
+            struct cvm_appraisal a = check(&vectors[i], &vectors[k], &e);
+            if (a.outcome != CVM_OUTCOME_REFUSED)
+                fail_msg("%s passes with the chain of %s", vectors[i].name, vectors[k].name);
+        }
+}
+
+static void test_production(void **state)
+{
+    (void)state;
+    if (!vectors_here())
+        skip();
+    const struct cvm_expectations debug = {.time = AT_2025, .production = true};
+    struct cvm_appraisal a = check(&vectors[0], &vectors[0], &debug);
+    assert_int_equal(a.outcome, CVM_OUTCOME_REFUSED);
+    assert_int_equal(a.checks[CVM_CHECK_DEBUG].verdict, CVM_VERDICT_FAIL);
+    a = check(&vectors[5], &vectors[5], &debug);
+    assert_int_equal(a.outcome, CVM_OUTCOME_REFUSED);
+    assert_int_equal(a.checks[CVM_CHECK_VMPL].verdict, CVM_VERDICT_FAIL);
+    a = check(&vectors[4], &vectors[4],
+              &(struct cvm_expectations){.time = 1780000000, .production = true});
+    assert_int_equal(a.outcome, CVM_OUTCOME_VERIFIED);
+}
+
+static void test_expired(void **state)
+{
+    (void)state;
+    if (!vectors_here())
+        skip();
+    /* The VLEK ended on 2025-12-10. */
+    const struct cvm_expectations late = {.time = 1780000000};
+    struct cvm_appraisal a = check(&vectors[5], &vectors[5], &late);
+    assert_int_equal(a.outcome, CVM_OUTCOME_REFUSED);
+    assert_int_equal(a.checks[CVM_CHECK_VALIDITY].verdict, CVM_VERDICT_FAIL);
+    assert_int_equal(a.checks[CVM_CHECK_SIGNATURE].verdict, CVM_VERDICT_PASS);
+}
+
+static void test_bogus_chip(void **state)
+{
+    (void)state;
+    if (!vectors_here())
+        skip();
+    const char *const files[] = {"negative/test-vcek-invalid-legacy.der",
+                                 "negative/test-vcek-invalid-new.der"};
+    for (size_t i = 0; i < 2; i++) {
+        struct vector v = vectors[2];
+        v.files[1] = files[i];
+        const struct cvm_expectations e = {.time = AT_2025};
+        struct cvm_appraisal a = check(&vectors[2], &v, &e);
+        assert_int_equal(a.outcome, CVM_OUTCOME_REFUSED);
+        assert_int_equal(a.checks[CVM_CHECK_CHAIN].verdict, CVM_VERDICT_FAIL);
+    }
+}
+
+static void test_expectations(void **state)
+{
+    (void)state;
+    if (!vectors_here())
+        skip();
+    struct cvm_report r;
+    vector_report(&vectors[3], &r);
+    uint8_t host[32], data[64], measured[1][48];
+    memcpy(host, r.host_data, 32);
+    memcpy(data, r.report_data, 64);
+    memcpy(measured[0], r.measurement, 48);
+    const struct cvm_tcb low = {-1, 0, 0, 0, 0}, high = {-1, 0, 0, 0, 255};
+    struct cvm_expectations e = {.time = vectors[3].time,
+                                 .host_data = host,
+                                 .report_data = data,
+                                 .measurements = measured,
+                                 .n_measurements = 1,
+                                 .min_tcb = &low};
+    assert_int_equal(check(&vectors[3], &vectors[3], &e).outcome, CVM_OUTCOME_VERIFIED);
+    host[0] ^= 1;
+    assert_int_equal(check(&vectors[3], &vectors[3], &e).checks[CVM_CHECK_HOST_DATA].verdict,
+                     CVM_VERDICT_FAIL);
+    host[0] ^= 1;
+    data[63] ^= 1;
+    assert_int_equal(check(&vectors[3], &vectors[3], &e).outcome, CVM_OUTCOME_REFUSED);
+    data[63] ^= 1;
+    measured[0][5] ^= 1;
+    assert_int_equal(check(&vectors[3], &vectors[3], &e).outcome, CVM_OUTCOME_REFUSED);
+    measured[0][5] ^= 1;
+    e.min_tcb = &high;
+    assert_int_equal(check(&vectors[3], &vectors[3], &e).checks[CVM_CHECK_MIN_TCB].verdict,
+                     CVM_VERDICT_FAIL);
+}
+
+/* The chain alone, every eleventh bit of each certificate in use; the offset changes with the
+ * certificate. */
+static void test_bits_of_certificates(void **state)
+{
+    (void)state;
+    if (!vectors_here())
+        skip();
+    for (size_t i = 3; i < 5; i++) {
+        CVM_AUTO_CERTIFICATES struct cvm_certificates c = {0};
+        vector_certificates(&vectors[i], &c);
+        assert_int_equal(c.n, 3);
+        struct cvm_vek vek;
+        for (size_t k = 0; k < c.n; k++)
+            for (size_t bit = k; bit < 8 * c.der[k].len; bit += 11) {
+                c.der[k].data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+                if (cvm_certificates_verify(&c, &vek, NULL) == 0)
+                    fail_msg("%s: bit %zu of certificate %zu can be changed", vectors[i].name, bit,
+                             k);
+                c.der[k].data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+            }
+        assert_int_equal(cvm_certificates_verify(&c, &vek, NULL), 0);
+    }
+}
+
+static void test_roots(void **state)
+{
+    (void)state;
+    if (!vectors_here())
+        skip();
+    /* Roots alone, a chain without root, and one root in the place of another lead nowhere. */
+    CVM_AUTO_CERTIFICATES struct cvm_certificates c = {0};
+    struct vector v = vectors[4];
+    v.files[2] = "roots/milan_ark.pem";
+    vector_certificates(&v, &c);
+    struct cvm_vek vek;
+    struct cvm_error err = {0};
+    assert_int_equal(cvm_certificates_verify(&c, &vek, &err), -1);
+    assert_int_equal(err.code, CVM_E_EVIDENCE_REFUSED);
+    cvm_certificates_free(&c);
+    v.files[2] = NULL;
+    vector_certificates(&v, &c);
+    assert_int_equal(cvm_certificates_verify(&c, &vek, &err), -1);
+    assert_non_null(strstr(err.message, "no pinned root"));
+    /* All roots together do not disturb. */
+    cvm_certificates_free(&c);
+    vector_certificates(&vectors[4], &c);
+    const char *const more[] = {"roots/turin_ark.pem", "roots/milan_ask_ark_asvk.pem"};
+    for (size_t i = 0; i < 2; i++) {
+        CVM_AUTO_BUF struct cvm_buf b = vector_file(more[i]);
+        assert_int_equal(cvm_certificates_add(&c, b.data, b.len, NULL), 0);
+    }
+    assert_int_equal(cvm_certificates_verify(&c, &vek, NULL), 0);
+    assert_int_equal(vek.unused, 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_genuine),    cmocka_unit_test(test_mixed),
+        cmocka_unit_test(test_production), cmocka_unit_test(test_expired),
+        cmocka_unit_test(test_bogus_chip), cmocka_unit_test(test_expectations),
+        cmocka_unit_test(test_roots),      cmocka_unit_test(test_bits_of_certificates),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
