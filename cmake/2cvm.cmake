@@ -73,7 +73,8 @@ function(cvm_program NAME KIND)
     cmake_parse_arguments(P "" "" "SOURCES;DEPS;LIBS" ${ARGN})
     add_executable(${NAME} ${P_SOURCES})
     set_target_properties(${NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CVM_PROGRAM_DIR})
-    if(KIND STREQUAL "GUEST")
+    # Sanitizers have no static run time: under them guest programs are linked as host programs are.
+    if(KIND STREQUAL "GUEST" AND NOT CMAKE_C_FLAGS MATCHES "-fsanitize")
         target_link_options(${NAME} PRIVATE -static-pie -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,noexecstack)
         # The libraries come behind every module that uses them: core/base asks for them by this property.
         set_target_properties(${NAME} PROPERTIES CVM_GUEST_PROGRAM ON)
