@@ -128,7 +128,7 @@ static void refusals(void **state)
     REFUSED(CVM_E_IO, cvm_blob_seal_fd(&spec, SALT, five, 6, out, &digest, &err));
 
     CVM_AUTO_BUF struct cvm_buf blob = seal(CVM_PADDING_MAX, 100, "12345", 5, &digest), p = {0},
-                                q = {0}, r = {0}, s = {0}, t = {0}, u = {0}, v = {0};
+                                q = {0}, r = {0}, s = {0}, t = {0}, u = {0}, v = {0}, w = {0};
     REFUSED(CVM_E_DIGEST_MISMATCH, open_blob(CVM_PADDING_MAX, 100, &blob, &other, &p, &err));
     REFUSED(CVM_E_PADDING, open_blob(CVM_PADDING_NONE, 100, &blob, &digest, &q, &err));
     REFUSED(CVM_E_PADDING, open_blob(CVM_PADDING_POW2, 100, &blob, &digest, &r, &err));
@@ -140,7 +140,7 @@ static void refusals(void **state)
     blob.len--;
     REFUSED(CVM_E_STREAM_CORRUPT, open_blob(CVM_PADDING_MAX, 100, &blob, &digest, &v, &err));
     blob.len = 56 + 39; /* too short for salt and length */
-    REFUSED(CVM_E_STREAM_CORRUPT, open_blob(CVM_PADDING_MAX, 100, &blob, &digest, &v, &err));
+    REFUSED(CVM_E_STREAM_CORRUPT, open_blob(CVM_PADDING_MAX, 100, &blob, &digest, &w, &err));
 }
 
 /* What a dishonest owner, who has the key, could make: the plain form itself is wrong. */
