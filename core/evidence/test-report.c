@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "core/base/json.h"
 #include "core/evidence/line.h"
 #include "core/evidence/report.h"
 
