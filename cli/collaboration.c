@@ -18,8 +18,8 @@ void cli_manifest_free(struct cvm_manifest **m)
 int cli_manifest_read(const char *path, struct cvm_manifest **ret, struct cvm_error *err)
 {
     CVM_AUTO_BUF struct cvm_buf bytes = {0};
-    /* One byte more than allowed: the parser's own refusal is the better one. */
-    CVM_GUARD(cli_file_read(path, CVM_MANIFEST_MAX + 1, &bytes, err));
+    /* The parser knows the limit, and says it better. */
+    CVM_GUARD(cli_file_read(path, CLI_FILE_MAX, &bytes, err));
     CVM_AUTO_FREE struct cvm_manifest *m = cvm_alloc(sizeof *m);
     if (cvm_manifest_parse(bytes.data, bytes.len, m, err) < 0)
         return cvm_error_wrap(err, "%s", path);

@@ -206,6 +206,7 @@ int cli_draft_finish(json_t *draft, const struct cli_draft_defaults *defaults, s
     set_default(draft, "not_after", json_integer(cli_now() + defaults->days * 86400));
     set_default(draft, "isolate", json_object());
     json_t *isolate = json_object_get(draft, "isolate");
+    CVM_ENSURE(json_is_object(isolate), err, CVM_E_JSON_TYPE, "isolate is not an object");
     set_default(isolate, "chips", json_string("any"));
     set_default(isolate, "min_tcb", json_object());
     set_default(isolate, "waive", json_array());

@@ -146,7 +146,7 @@ static int run(struct cli *c, struct cvm_error *err)
     CLI_AUTO_IDENTITY struct cli_identity me = {0};
     CVM_AUTO_BUF struct cvm_buf bytes = {0};
     CVM_GUARD(cli_identity_load(c, &me, err));
-    CVM_GUARD(cli_file_read(c->args[0], CVM_MANIFEST_MAX + 1, &bytes, err));
+    CVM_GUARD(cli_file_read(c->args[0], CLI_FILE_MAX, &bytes, err));
     CLI_AUTO_MANIFEST struct cvm_manifest *m = cvm_alloc(sizeof *m);
     if (cvm_manifest_parse(bytes.data, bytes.len, m, err) < 0)
         return cvm_error_wrap(err, "%s", c->args[0]);

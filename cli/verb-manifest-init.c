@@ -101,7 +101,7 @@ static int run_renew(struct cli *c, struct cvm_error *err)
     CVM_AUTO_BUF struct cvm_buf bytes = {0};
     const char *out = cli_opt(c, "output") ? cli_opt(c, "output") : "draft.json";
     CVM_AUTO_FREE struct cvm_manifest *m = cvm_alloc(sizeof *m);
-    CVM_GUARD(cli_file_read(c->args[0], CVM_MANIFEST_MAX + 1, &bytes, err));
+    CVM_GUARD(cli_file_read(c->args[0], CLI_FILE_MAX, &bytes, err));
     if (cvm_manifest_parse(bytes.data, bytes.len, m, err) < 0)
         return cvm_error_wrap(err, "%s", c->args[0]);
     CVM_AUTO_JSON json_t *draft = cli_draft_renew(m->document);
