@@ -19,6 +19,15 @@ static inline double bench_now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* CPU seconds of this process: what `openssl speed` counts by, so that a busy machine does not
+ * change the ratio. */
+static inline double bench_cpu(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 static inline void bench_figure(const char *class_name, const char *what, double value,
                                 const char *unit)
 {
