@@ -92,8 +92,27 @@ static int watch_signals(struct cvm_agent *a, struct cvm_source *source, struct 
     return cvm_loop_add(&a->loop, source, fd, EPOLLIN, err);
 }
 
+/* `2cvm-agent --probe`, for the host before any launch: the missing protections as a JSON list. */
+static int print_probe(struct cvm_error *err)
+{
+    unsigned have;
+    const char *comma = "";
+    CVM_GUARD(cvm_sandbox_probe(&have, err));
+    dprintf(STDOUT_FILENO, "[");
+    for (int p = 0; p < CVM_PROTECTION_COUNT; p++) {
+        if (have >> p & 1)
+            continue;
+        dprintf(STDOUT_FILENO, "%s\"%s\"", comma, cvm_protection_word((enum cvm_protection)p));
+        comma = ",";
+    }
+    dprintf(STDOUT_FILENO, "]");
+    return 0;
+}
+
 static int run(int argc, char **argv, struct cvm_error *err)
 {
+    if (argc == 2 && !strcmp(argv[1], "--probe"))
+        return print_probe(err);
     struct cvm_agent_setup setup = {.device_fd = -1};
     struct cvm_source signals;
     CVM_GUARD(parse_args(argc, argv, &setup, err));
@@ -114,8 +133,9 @@ int main(int argc, char **argv)
         cvm_error_line(&err, line, sizeof line);
         dprintf(STDERR_FILENO, "2cvm-agent: %s\n", line);
     }
-    if (agent.loop.epoll > 0)
+    if (agent.loop.epoll > 0) {
         cvm_agent_close(&agent);
-    cvm_agent_log("ended", CVM_OK);
+        cvm_agent_log("ended", CVM_OK);
+    }
     return failed;
 }
