@@ -281,7 +281,8 @@ static void on_body_end(void *owner)
 
 static void on_lost(void *owner, const struct cvm_error *why)
 {
-    cvm_agent_log("connection ended", why->code);
+    if (why->code != CVM_E_CONNECTION) /* an end like any other; the host may make many */
+        cvm_agent_log("connection ended", why->code);
     cvm_request_forget(owner);
 }
 

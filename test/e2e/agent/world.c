@@ -21,6 +21,7 @@
 #include "core/evidence/measure-sim.h"
 #include "core/manifest/commitment.h"
 #include "core/seal/blob.h"
+#include "core/seal/jws.h"
 #include "core/seal/output.h"
 #include "core/seal/release.h"
 #include "core/seal/seed.h"
@@ -256,16 +257,44 @@ void world_connect(struct world *w)
     must(cvm_link_open(world_socket(w), WAIT_MS, on_event, w, &w->link, &err), &err);
 }
 
-void world_start(struct world *w)
+void world_start_for(struct world *w, const struct cvm_buf *manifest)
 {
+    struct cvm_digest digest = cvm_sha256(manifest->data, manifest->len);
     CVM_AUTO_FREE char *path = cvm_printf("%s/agent.sock", w->folder);
-    CVM_AUTO_FREE char *host_data = cvm_hex(w->manifest.digest.b, sizeof w->manifest.digest.b);
+    CVM_AUTO_FREE char *host_data = cvm_hex(digest.b, sizeof digest.b);
     char *argv[] = {(char *)psp, "--image", (char *)image, "--host-data", host_data,
                     "--socket",  path,      "--state-dir", w->folder,     "--memory-mib",
                     "1024",      "--vcpus", "1",           NULL};
     char *envp[] = {NULL};
     assert_int_equal(posix_spawn(&w->psp, psp, NULL, NULL, argv, envp), 0);
     world_connect(w);
+}
+
+void world_start(struct world *w)
+{
+    world_start_for(w, &(struct cvm_buf){.data = w->manifest.bytes, .len = w->manifest.len});
+}
+
+static void read_file(struct world *w, const char *name, struct cvm_buf *ret)
+{
+    CVM_AUTO_FREE char *path = cvm_printf("%s/%s", w->folder, name);
+    CVM_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char bytes[4096];
+    ssize_t n;
+    while (fd >= 0 && (n = read(fd, bytes, sizeof bytes)) > 0)
+        cvm_buf_append(ret, bytes, (size_t)n);
+}
+
+void world_log(struct world *w, struct cvm_buf *ret)
+{
+    read_file(w, "agent.log", ret);
+}
+
+pid_t world_agent(struct world *w)
+{
+    CVM_AUTO_BUF struct cvm_buf text = {0};
+    read_file(w, "agent.pid", &text);
+    return (pid_t)strtol(cvm_buf_cstr(&text), NULL, 10);
 }
 
 static json_t *call(struct world *w, json_t *request, const struct cvm_link_body *body,
@@ -289,20 +318,27 @@ static enum cvm_code call_simple(struct world *w, json_t *request, const void *d
     return code;
 }
 
-enum cvm_code world_lock(struct world *w)
+enum cvm_code world_lock_with(struct world *w, const struct cvm_buf *manifest,
+                              const struct cvm_buf *commitments, int n)
 {
     CVM_AUTO_BUF struct cvm_buf body = {0};
     json_t *list = json_array();
-    cvm_buf_append(&body, w->manifest.bytes, w->manifest.len);
-    for (int i = 0; i < 3; i++) {
-        cvm_buf_append(&body, w->commitments[i].data, w->commitments[i].len);
+    cvm_buf_append(&body, manifest->data, manifest->len);
+    for (int i = 0; i < n; i++) {
+        cvm_buf_append(&body, commitments[i].data, commitments[i].len);
         json_array_append_new(list, json_pack("{s:s, s:I}", "participant", names[i], "bytes",
-                                              (json_int_t)w->commitments[i].len));
+                                              (json_int_t)commitments[i].len));
     }
     json_t *request =
-        json_pack("{s:s, s:I, s:o, s:I}", "op", "lock", "manifest_bytes",
-                  (json_int_t)w->manifest.len, "commitments", list, "bytes", (json_int_t)body.len);
+        json_pack("{s:s, s:I, s:o, s:I}", "op", "lock", "manifest_bytes", (json_int_t)manifest->len,
+                  "commitments", list, "bytes", (json_int_t)body.len);
     return call_simple(w, request, body.data, body.len);
+}
+
+enum cvm_code world_lock(struct world *w)
+{
+    struct cvm_buf manifest = {.data = w->manifest.bytes, .len = w->manifest.len};
+    return world_lock_with(w, &manifest, w->commitments, 3);
 }
 
 /* Believes the evidence only after it was appraised, as a participant's machine does. */
@@ -364,6 +400,25 @@ enum cvm_code world_act(struct world *w, int who, const struct cvm_act *act)
     CVM_AUTO_BUF struct cvm_buf jws = {0};
     must(cvm_act_make(&w->manifest, &w->session, act, &w->sign[who], &jws, &err), &err);
     return world_act_bytes(w, &jws);
+}
+
+enum cvm_code world_act_json(struct world *w, int who, json_t *payload)
+{
+    struct cvm_error err;
+    CVM_AUTO_BUF struct cvm_buf text = {0}, jws = {0};
+    must(cvm_json_write(payload, &text, &err), &err);
+    json_decref(payload);
+    must(cvm_jws_create(&w->sign[who], CVM_JWS_ACT, text.data, text.len, &jws, &err), &err);
+    return world_act_bytes(w, &jws);
+}
+
+json_t *world_act_payload(struct world *w, int who, const char *act)
+{
+    char manifest[CVM_DIGEST_TEXT], session[CVM_KID_TEXT];
+    return json_pack("{s:i, s:s, s:s, s:s, s:I, s:s}", "version", 1, "manifest",
+                     cvm_digest_text(&w->manifest.digest, manifest), "session",
+                     cvm_kid_text(&w->session, session), "participant", names[who], "seq",
+                     (json_int_t)++w->seq[who], "act", act);
 }
 
 static const struct cvm_secret *key_of(const struct world *w, const char *id)

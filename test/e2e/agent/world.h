@@ -57,14 +57,21 @@ void world_diagnostics(struct world *w, const char *id);
 /* Parses and signs the manifest; then starts PSP and agent and connects. */
 void world_seal(struct world *w);
 void world_start(struct world *w);
+/* The isolate is started for the SHA-256 of these bytes, whatever they are. */
+void world_start_for(struct world *w, const struct cvm_buf *manifest);
 void world_connect(struct world *w);
 int world_socket(struct world *w); /* a raw connection */
 
 /* Operations: 0, or the code of the refusal. */
 enum cvm_code world_lock(struct world *w);
+enum cvm_code world_lock_with(struct world *w, const struct cvm_buf *manifest,
+                              const struct cvm_buf *commitments, int n);
 enum cvm_code world_challenge(struct world *w); /* a nonce for each, and the session's keys */
 enum cvm_code world_act(struct world *w, int who, const struct cvm_act *act);
 enum cvm_code world_act_bytes(struct world *w, const struct cvm_buf *jws);
+/* A payload of any form, signed by participant `who`. */
+enum cvm_code world_act_json(struct world *w, int who, json_t *payload);
+json_t *world_act_payload(struct world *w, int who, const char *act); /* to be changed */
 enum cvm_code world_release(struct world *w, int who);
 void world_make_release(struct world *w, int who, struct cvm_act *ret);
 enum cvm_code world_item(struct world *w, const char *id);
@@ -73,6 +80,9 @@ enum cvm_code world_op(struct world *w, const char *op);
 json_t *world_status(struct world *w); /* owned */
 void world_fetch(struct world *w, const char *op, const char *id, struct cvm_buf *ret);
 enum cvm_code world_refusal(struct world *w, const char *op, const char *id);
+/* What the agent has written to its log, and the process of the agent. */
+void world_log(struct world *w, struct cvm_buf *ret);
+pid_t world_agent(struct world *w);
 /* Waits until the agent has told this state; false after 20 s. */
 bool world_await(struct world *w, const char *state);
 /* Everything up to `sealed`. */
