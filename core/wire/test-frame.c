@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "core/base/json.h"
 #include "core/wire/frame.h"
 
 static struct cvm_frame_decoder DECODER;
@@ -140,9 +141,36 @@ static void encoder(void **state)
     assert_string_equal(cvm_frame_name(77), "unknown");
 }
 
+/* The frames of test/vectors/seal.json. */
+static void vectors(void **state)
+{
+    (void)state;
+    size_t i;
+    json_t *row;
+    CVM_AUTO_JSON json_t *all = json_load_file(CVM_SOURCE_DIR "/test/vectors/seal.json", 0, NULL);
+    json_array_foreach(json_object_get(all, "frames"), i, row)
+    {
+        uint8_t payload[32];
+        const char *hex = json_string_value(json_object_get(row, "payload"));
+        CVM_AUTO_BUF struct cvm_buf out = {0};
+        size_t len = strlen(hex) / 2;
+        assert_true(len <= sizeof payload);
+        assert_int_equal(cvm_hex_decode(hex, payload, len, NULL), 0);
+        int type = (int)json_integer_value(json_object_get(row, "type"));
+        uint32_t stream = (uint32_t)json_integer_value(json_object_get(row, "stream"));
+        assert_int_equal(
+            cvm_frame_encode(&out, (enum cvm_frame_type)type, stream, payload, len, NULL), 0);
+        CVM_AUTO_FREE char *made = cvm_hex(out.data, out.len);
+        assert_string_equal(made, json_string_value(json_object_get(row, "bytes")));
+        assert_int_equal(feed(CVM_FRAME_FROM_HOST, out.data, out.len, 3), 1);
+    }
+    assert_int_equal(i, 3);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(round_trips), cmocka_unit_test(refusals),
-                                       cmocka_unit_test(ends), cmocka_unit_test(encoder)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(vectors), cmocka_unit_test(round_trips),
+                                       cmocka_unit_test(refusals), cmocka_unit_test(ends),
+                                       cmocka_unit_test(encoder)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
