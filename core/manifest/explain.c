@@ -175,8 +175,8 @@ static void say_learns(const struct cvm_manifest *m, json_t *list)
                                                        m->participants[m->data[d].owner].id);
                     join(&data, t);
                 }
-            for (uint32_t c = 0; c < m->n_components; c++)
-                if (s.components[c]) {
+            for (uint32_t n = 0, c; n < m->n_components; n++)
+                if (s.components[c = (uint32_t)m->order[n]]) {
                     CVM_AUTO_FREE char *t = cvm_printf("%s (of %s)", m->components[c].id,
                                                        m->participants[m->components[c].owner].id);
                     join(&code, t);
@@ -193,10 +193,23 @@ static void say_learns(const struct cvm_manifest *m, json_t *list)
                 m->participants[p].id, m->participants[p].name);
     }
     say(list, "learns",
-        "The host and its operator see sizes, times and that the run ended well or not; no "
-        "content%s.",
-        m->isolate.simulated ? ", if they do not look (SIMULATED)" : "");
+        m->isolate.simulated ? "The host and its operator could read all of it (SIMULATED); on "
+                               "hardware they would see sizes, times and "
+                               "that the run ended, well or not."
+                             : "The host and its operator see sizes, times and that the run ended, "
+                               "well or not; no content.");
 }
+
+static const char *const CLOCKS[CVM_CLOCK_COUNT] = {
+    [CVM_CLOCK_NONE] = "no clock",
+    [CVM_CLOCK_FIXED] = "a clock that stands at 1970",
+    [CVM_CLOCK_HOST] = "the host's clock",
+};
+static const char *const RANDOMS[CVM_RANDOM_COUNT] = {
+    [CVM_RANDOM_NONE] = "no randomness",
+    [CVM_RANDOM_SEEDED] = "randomness from the seed that all participants bring",
+    [CVM_RANDOM_REAL] = "randomness that nobody can repeat",
+};
 
 static void say_code(const struct cvm_manifest *m, json_t *list)
 {
@@ -216,13 +229,12 @@ static void say_code(const struct cvm_manifest *m, json_t *list)
                                                 : m->components[ch->from_component].id);
         }
         say(list, "code",
-            "\"%s\" is a program of %s (%s). It reads %s; it may use %s, its clock is %s, its "
-            "randomness %s, its "
-            "arguments: %s. It is stopped beyond %s of memory, %llu ms of CPU time, %llu ms in "
-            "all.",
+            "\"%s\" is a program of %s (%s). It reads %s. It may use: %s; %s; %s. Its arguments: "
+            "%s. It is stopped "
+            "beyond %s of memory, %llu ms of CPU time, %llu ms in all.",
             c->id, m->participants[c->owner].id, cvm_digest_text(&c->digest, digest),
-            or_none(&feeds), or_none(&grants), cvm_clock_word(c->clock), cvm_random_word(c->random),
-            or_none(&args), size_text(c->memory_bytes, memory), (unsigned long long)c->cpu_ms,
+            or_none(&feeds), or_none(&grants), CLOCKS[c->clock], RANDOMS[c->random], or_none(&args),
+            size_text(c->memory_bytes, memory), (unsigned long long)c->cpu_ms,
             (unsigned long long)c->wall_ms);
     }
     say(list, "code",
@@ -258,6 +270,9 @@ static void say_data(const struct cvm_manifest *m, json_t *list)
 static void say_outputs(const struct cvm_manifest *m, json_t *list)
 {
     char size[40], when[40];
+    bool rules = false;
+    for (uint32_t i = 0; i < m->n_outputs; i++)
+        rules |= m->outputs[i].n_release > 0;
     for (uint32_t i = 0; i < m->n_outputs; i++) {
         const struct cvm_output *o = &m->outputs[i];
         CVM_AUTO_BUF struct cvm_buf who = {0}, rule = {0};
@@ -276,6 +291,7 @@ static void say_outputs(const struct cvm_manifest *m, json_t *list)
             size_text(o->max_bytes, size),
             o->diagnostics ? "also when the run failed"
             : rule.len     ? "and only after the rule below"
+            : rules        ? "when the rules of the other outputs hold"
                            : "as soon as all programs have ended well");
         if (rule.len)
             say(list, "output", "Nothing at all is handed over before, for \"%s\": %s.", o->id,

@@ -27,11 +27,14 @@ static void test_says_who_learns_what(void **state)
     CVM_AUTO_MANIFEST struct cvm_manifest m;
     fixture_manifest(&m);
     CVM_AUTO_FREE char *text = explain(&m);
-    has(text, "clinic-a (Clinic A) can learn, in output \"model\" of at most 64 KiB, whatever the "
-              "code train (of "
-              "analyst), clean (of clinic-b) makes of the data rows-a (of clinic-a), rows-b (of "
-              "clinic-b).");
+    has(text,
+        "clinic-a (Clinic A) can learn, in output \"model\" of at most 64 KiB, whatever the code "
+        "clean (of clinic-b), train (of analyst) makes of the data rows-a (of clinic-a), "
+        "rows-b (of clinic-b).");
     has(text, "SIMULATED");
+    has(text,
+        "\"report\" goes to analyst, at most 64 KiB, when the rules of the other outputs hold.");
+    has(text, "wasi:cli, wasi:filesystem; no clock; randomness from the seed");
     has(text, "waives them: cgroup");
     has(text, "to a power of two");
     has(text, "diagnostics \"run-log\"");
