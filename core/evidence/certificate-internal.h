@@ -35,4 +35,11 @@ int cvm_certificate_is_issuer(const struct cvm_certificate *c, int pathlen,
 int cvm_certificate_read_vek(const struct cvm_certificate *c, const struct cvm_line_info *line,
                              struct cvm_vek *ret, struct cvm_error *err) CVM_MUST_USE;
 
+/* The kinds of file that cvm_certificates_add() tells apart. */
+int cvm_certificates_add_plain(struct cvm_certificates *c, const void *data, size_t len,
+                               struct cvm_error *err) CVM_MUST_USE; /* DER or PEM */
+bool cvm_certificates_is_table(const void *data, size_t len);
+int cvm_certificates_add_table(struct cvm_certificates *c, const void *data, size_t len,
+                               struct cvm_error *err) CVM_MUST_USE;
+
 #endif

@@ -338,10 +338,19 @@ int cvm_certificate_read_vek(const struct cvm_certificate *c, const struct cvm_l
 int cvm_certificates_add(struct cvm_certificates *c, const void *data, size_t len,
                          struct cvm_error *err)
 {
+    if (cvm_certificates_is_table(data, len))
+        return cvm_certificates_add_table(c, data, len, err);
+    return cvm_certificates_add_plain(c, data, len, err);
+}
+
+int cvm_certificates_add_plain(struct cvm_certificates *c, const void *data, size_t len,
+                               struct cvm_error *err)
+{
     static const char begin[] = "-----BEGIN ";
     CVM_ENSURE(len > 0 && len <= 1 << 20, err, REFUSED, "a certificate file of %zu bytes", len);
     if (!memmem(data, len, begin, sizeof(begin) - 1))
         return cvm_certificates_add_der(c, data, len, err);
+    CVM_ENSURE(!memchr(data, 0, len), err, REFUSED, "a PEM file with zero bytes in it");
     BIO *bio = BIO_new_mem_buf(data, (int)len);
     CVM_ENSURE(bio, err, CVM_E_NO_MEMORY, "cannot read a PEM file");
     int result = 0;

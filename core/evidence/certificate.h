@@ -19,7 +19,8 @@ struct cvm_certificates { /* zero-initialise; free with cvm_certificates_free() 
     struct cvm_buf der[CVM_CERTIFICATES_MAX];
     size_t n;
 };
-/* Appends the certificates in `data`: one DER, or any number of PEM blocks. */
+/* Appends the certificates in `data`: one DER, any number of PEM blocks, or a GHCB certificate
+ * table with either inside. */
 int cvm_certificates_add(struct cvm_certificates *c, const void *data, size_t len,
                          struct cvm_error *err) CVM_MUST_USE;
 void cvm_certificates_free(struct cvm_certificates *c);

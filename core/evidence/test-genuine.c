@@ -192,6 +192,46 @@ static void test_roots(void **state)
     assert_int_equal(vek.unused, 4);
 }
 
+/* As a host hands certificates over: GUIDs, offsets, DER and PEM inside, in any order. */
+static void test_table(void **state)
+{
+    (void)state;
+    if (!vectors_here())
+        skip();
+    static const uint8_t guids[4][16] = {
+        {0x63, 0xda, 0x75, 0x8d, 0xe6, 0x64, 0x45, 0x64, 0xad, 0xc5, 0xf4, 0xb9, 0x3b, 0xe8, 0xac,
+         0xcd},
+        {0x4a, 0xb7, 0xb3, 0x79, 0xbb, 0xac, 0x4f, 0xe4, 0xa0, 0x2f, 0x05, 0xae, 0xf3, 0x27, 0xc7,
+         0x82},
+        {0xc0, 0xb4, 0x06, 0xa4, 0xa8, 0x03, 0x49, 0x52, 0x97, 0x43, 0x3f, 0xb6, 0x01, 0x4c, 0xd0,
+         0xae},
+        {1, 2, 3}, /* something else: passed over */
+    };
+    CVM_AUTO_BUF struct cvm_buf table = {0};
+    cvm_buf_extend(&table, 5 * 24);
+    for (size_t i = 0; i < 4; i++) {
+        CVM_AUTO_BUF struct cvm_buf file =
+            vector_file(i < 3 ? vectors[4].files[i] : vectors[4].report);
+        uint32_t entry[2] = {(uint32_t)table.len, (uint32_t)file.len};
+        memcpy(table.data + 24 * (3 - i), guids[i], 16);
+        memcpy(table.data + 24 * (3 - i) + 16, entry, 8);
+        cvm_buf_append(&table, file.data, file.len);
+    }
+    CVM_AUTO_CERTIFICATES struct cvm_certificates c = {0};
+    assert_int_equal(cvm_certificates_add(&c, table.data, table.len, NULL), 0);
+    assert_int_equal(c.n, 3);
+    struct cvm_vek vek;
+    assert_int_equal(cvm_certificates_verify(&c, &vek, NULL), 0);
+    /* An offset or a length beyond the end, also when their sum wraps; a table without end. */
+    for (size_t at = 16; at < 24; at += 4) {
+        uint8_t before = table.data[at + 3];
+        table.data[at + 3] = 0xff;
+        assert_int_equal(cvm_certificates_add(&c, table.data, table.len, NULL), -1);
+        table.data[at + 3] = before;
+    }
+    assert_int_equal(cvm_certificates_add(&c, table.data, 4 * 24, NULL), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +239,7 @@ int main(void)
         cmocka_unit_test(test_production), cmocka_unit_test(test_expired),
         cmocka_unit_test(test_bogus_chip), cmocka_unit_test(test_expectations),
         cmocka_unit_test(test_roots),      cmocka_unit_test(test_bits_of_certificates),
+        cmocka_unit_test(test_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
