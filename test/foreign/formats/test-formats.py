@@ -4,7 +4,6 @@ where the other program writes too, and each time with a change that has to be r
 import base64
 import datetime
 import hashlib
-import io
 import json
 import pathlib
 import random
@@ -15,13 +14,13 @@ import tempfile
 
 import http_message_signatures
 import rfc8785
-import tink
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwcrypto import jwk, jws
-from pyhpke import AEADId, CipherSuite, KDFId, KEMId, KEMKey
-from tink import secret_key_access, streaming_aead
-from tink.proto import aes_gcm_hkdf_streaming_pb2, common_pb2, tink_pb2
+from pyhpke import KEMKey
+
+import lib_formats
+from lib_formats import b64u, labelled, suite, tink_open, tink_seal, un_b64u
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 TOOL = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build/release/bin/tool-formats"
@@ -55,18 +54,6 @@ def file(name: str, data: bytes | str) -> pathlib.Path:
     path = DIR / name
     path.write_bytes(data.encode() if isinstance(data, str) else data)
     return path
-
-
-def b64u(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def un_b64u(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def labelled(label: str, *fields: bytes) -> bytes:
-    return b"".join(struct.pack(">I", len(f)) + f for f in (label.encode(), *fields))
 
 
 class Key:
@@ -120,14 +107,8 @@ def statements() -> None:
     refused("jws-signature", "jws-check", "2cvm-commitment+jws", key.public, theirs, file("more", payload + b"\n"))
 
 
-def suite() -> CipherSuite:
-    return CipherSuite.new(KEMId.DHKEM_X25519_HKDF_SHA256, KDFId.HKDF_SHA256, AEADId.AES256_GCM)
-
-
 def hpke_open(key: Key, label: str, item: str, enc: bytes, ct: bytes) -> bytes:
-    private = KEMKey.from_jwk(json.loads(key.private.read_text()))
-    context = suite().create_recipient_context(enc, private, info=labelled(label))
-    return context.open(ct, aad=labelled(label, MANIFEST, SESSION, item.encode()))
+    return lib_formats.hpke_open(json.loads(key.private.read_text()), label, MANIFEST, SESSION, item, enc, ct)
 
 
 def releases() -> None:
@@ -142,40 +123,6 @@ def releases() -> None:
     assert tool("release-open", key.private, *arguments, path).decode() == content.hex()
     refused("hpke-open", "release-open", key.private, MANIFEST.hex(), SESSION.hex(), "rows-b", path)
     refused("hpke-open", "release-open", key.private, SESSION.hex(), SESSION.hex(), "rows-a", path)
-
-
-def tink_primitive(key: bytes) -> streaming_aead.StreamingAead:
-    """Tink's AES256_GCM_HKDF_1MB with our key."""
-    proto = aes_gcm_hkdf_streaming_pb2.AesGcmHkdfStreamingKey(
-        version=0, key_value=key,
-        params=aes_gcm_hkdf_streaming_pb2.AesGcmHkdfStreamingParams(
-            ciphertext_segment_size=1 << 20, derived_key_size=32, hkdf_hash_type=common_pb2.SHA256))
-    keyset = tink_pb2.Keyset(primary_key_id=1)
-    keyset.key.add(
-        key_data=tink_pb2.KeyData(type_url="type.googleapis.com/google.crypto.tink.AesGcmHkdfStreamingKey",
-                                  value=proto.SerializeToString(), key_material_type=tink_pb2.KeyData.SYMMETRIC),
-        status=tink_pb2.ENABLED, key_id=1, output_prefix_type=tink_pb2.RAW)
-    handle = tink.proto_keyset_format.parse(keyset.SerializeToString(), secret_key_access.TOKEN)
-    return handle.primitive(streaming_aead.StreamingAead)
-
-
-class Kept(io.BytesIO):
-    """Tink closes what it writes to."""
-
-    def close(self) -> None:
-        pass
-
-
-def tink_open(key: bytes, associated: bytes, stream: bytes) -> bytes:
-    with tink_primitive(key).new_decrypting_stream(io.BytesIO(stream), associated) as reader:
-        return reader.read()
-
-
-def tink_seal(key: bytes, associated: bytes, plain: bytes) -> bytes:
-    kept = Kept()
-    with tink_primitive(key).new_encrypting_stream(kept, associated) as writer:
-        writer.write(plain)
-    return kept.getvalue()
 
 
 def content_digest(salt: bytes, content: bytes) -> str:
@@ -294,7 +241,6 @@ def requests() -> None:
 
 
 if __name__ == "__main__":
-    streaming_aead.register()
     for test in (keys, statements, releases, blobs, outputs, canonical, requests):
         test()
         print("ok", test.__name__)
