@@ -87,6 +87,8 @@ int cli_evidence_own(const struct cli_collaboration *co, struct cli_evidence *re
     struct cli_nonce nonce;
     CVM_GUARD(cli_nonce_load(co, &nonce, err));
     CVM_AUTO_FREE char *path = cli_collaboration_path(co, "evidence/%s.json", cli_my_id(co));
+    CVM_ENSURE(cli_file_exists(path), err, CVM_E_NOT_FOUND,
+               "no evidence was fetched yet: run `2cvm challenge`");
     return cli_evidence_load(path, co->manifest, &CVM_BYTES(nonce.b, sizeof nonce.b), NULL, ret,
                              err);
 }
