@@ -167,6 +167,7 @@ static int run_psp(const struct cvm_isolate_spec *spec, struct cvm_error *err)
                     memory,
                     (char *)"--vcpus",
                     vcpus,
+                    (char *)"--background",
                     NULL};
     char *envp[] = {NULL};
     posix_spawn_file_actions_t actions;

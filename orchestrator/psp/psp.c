@@ -1,9 +1,9 @@
 /*
  * 2cvm-psp: the software PSP of one simulated isolate. It measures the guest's programs, fixes
  * HOST_DATA, starts the agent, and signs its reports under a root that everybody can compute.
- * Returns when the agent runs (exit 0) or could not be started (exit 1, the reason on standard
- * error, or 2 for a wrong command line); the PSP itself stays in the background until the agent
- * ends, and is independent of whoever started it.
+ * It ends when the agent ends. With --background it returns when the agent runs (exit 0) or could
+ * not be started (exit 1, the reason on standard error, or 2 for a wrong command line); the PSP
+ * itself stays in the background and is independent of whoever started it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "core/base/encode.h"
@@ -24,7 +25,7 @@
 
 static const char usage[] =
     "usage: 2cvm-psp --image DIR --host-data HEX --socket PATH --state-dir DIR\n"
-    "                --memory-mib N --vcpus N\n"
+    "                --memory-mib N --vcpus N [--background]\n"
     "\n"
     "Starts the agent in DIR as a SIMULATED isolate and vouches for it until it ends.\n"
     "\n"
@@ -34,6 +35,7 @@ static const char usage[] =
     "  --state-dir DIR   gets psp.pid, agent.pid, psp.log, agent.log; one folder an isolate\n"
     "  --memory-mib N    memory that the agent is told to have\n"
     "  --vcpus N         part of the measurement\n"
+    "  --background      return when the agent runs, and stay in the background\n"
     "\n"
     "example: 2cvm-psp --image build/release/bin --host-data $(sha256sum < manifest.json | cut "
     "-c1-64) \\\n"
@@ -44,6 +46,7 @@ struct options {
     const char *image, *socket, *state_dir;
     uint8_t host_data[CVM_HOST_DATA_LEN];
     uint32_t memory_mib, vcpus;
+    bool background;
 };
 
 static int number(const char *text, const char *name, unsigned long max, uint32_t *ret,
@@ -60,10 +63,10 @@ static int number(const char *text, const char *name, unsigned long max, uint32_
 
 static int parse(int argc, char **argv, struct options *o, struct cvm_error *err)
 {
-    static const struct option longs[] = {
-        {"image", 1, NULL, 'i'},     {"host-data", 1, NULL, 'd'},  {"socket", 1, NULL, 's'},
-        {"state-dir", 1, NULL, 'S'}, {"memory-mib", 1, NULL, 'm'}, {"vcpus", 1, NULL, 'c'},
-        {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {{"image", 1, NULL, 'i'},      {"host-data", 1, NULL, 'd'},
+                                          {"socket", 1, NULL, 's'},     {"state-dir", 1, NULL, 'S'},
+                                          {"memory-mib", 1, NULL, 'm'}, {"vcpus", 1, NULL, 'c'},
+                                          {"background", 0, NULL, 'b'}, {NULL, 0, NULL, 0}};
     bool host_data = false;
     opterr = 0;
     for (int k; (k = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -73,6 +76,8 @@ static int parse(int argc, char **argv, struct options *o, struct cvm_error *err
             o->socket = optarg;
         else if (k == 'S')
             o->state_dir = optarg;
+        else if (k == 'b')
+            o->background = true;
         else if (k == 'm')
             CVM_GUARD(number(optarg, "memory-mib", 16UL << 20, &o->memory_mib, err));
         else if (k == 'c')
@@ -197,8 +202,10 @@ static void refuse(const struct options *o, const struct running *r, const struc
         (void)unlink(o->socket);
 }
 
-static int live(const struct options *o)
+/* `ready` gets one byte when the agent runs; -1: nobody waits for it. Taken over. */
+static int live(const struct options *o, int ready)
 {
+    CVM_AUTO_CLOSE int tell = ready;
     struct cvm_error err = {0};
     struct running r = {.dir = -1, .lock = -1, .device = -1, .agent = {.pidfd = -1}};
     char text[800];
@@ -212,6 +219,11 @@ static int live(const struct options *o)
         refuse(o, &r, &err);
         return 1;
     }
+    if (tell >= 0) {
+        (void)!write(tell, "", 1);
+        close(tell);
+        tell = -1;
+    }
     prctl(PR_SET_DUMPABLE, 0); /* what /proc shows of a process with keys is for root only */
     int result = cvm_psp_serve(&r.psp, r.device, r.agent.pidfd, &err);
     if (result < 0)
@@ -219,6 +231,33 @@ static int live(const struct options *o)
     (void)unlink(o->socket);
     cvm_issuer_free(&r.psp.issuer);
     return result < 0 ? 1 : 0;
+}
+
+/* The first process waits for the second one's word that the agent runs, or for its end. */
+static int live_in_background(const struct options *o)
+{
+    int ready[2], status = 0;
+    char byte;
+    if (pipe2(ready, O_CLOEXEC) < 0)
+        return 1;
+    pid_t pid = fork();
+    if (pid < 0)
+        return 1;
+    if (pid == 0) {
+        close(ready[0]);
+        setsid();
+        return live(o, ready[1]);
+    }
+    close(ready[1]);
+    ssize_t n;
+    do
+        n = read(ready[0], &byte, 1);
+    while (n < 0 && errno == EINTR);
+    if (n == 1)
+        return 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : 1;
 }
 
 int main(int argc, char **argv)
@@ -233,5 +272,5 @@ int main(int argc, char **argv)
         fprintf(stderr, "2cvm-psp: %s\n%s", err.message, usage);
         return 2;
     }
-    return live(&o);
+    return o.background ? live_in_background(&o) : live(&o, -1);
 }
