@@ -243,7 +243,8 @@ def end_process(pid_file: pathlib.Path, folder: pathlib.Path, program: str) -> b
     """Ends the process of a pid file in this demo's folder, if it still is the program that wrote it there."""
     try:
         pid = int(pid_file.read_text().split()[0])
-        if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() != program[:15] or folder not in pid_file.parents:
+        words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if pathlib.Path(words[0].decode()).name != program or folder not in pid_file.parents:
             return False
         os.kill(pid, signal.SIGKILL)
         return True
