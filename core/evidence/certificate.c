@@ -348,9 +348,10 @@ int cvm_certificates_add_plain(struct cvm_certificates *c, const void *data, siz
 {
     static const char begin[] = "-----BEGIN ";
     CVM_ENSURE(len > 0 && len <= 1 << 20, err, REFUSED, "a certificate file of %zu bytes", len);
-    if (!memmem(data, len, begin, sizeof(begin) - 1))
+    if (((const uint8_t *)data)[0] == 0x30) /* a DER sequence */
         return cvm_certificates_add_der(c, data, len, err);
-    CVM_ENSURE(!memchr(data, 0, len), err, REFUSED, "a PEM file with zero bytes in it");
+    CVM_ENSURE(memmem(data, len, begin, sizeof(begin) - 1) && !memchr(data, 0, len), err, REFUSED,
+               "neither DER nor PEM nor a table of certificates");
     BIO *bio = BIO_new_mem_buf(data, (int)len);
     CVM_ENSURE(bio, err, CVM_E_NO_MEMORY, "cannot read a PEM file");
     int result = 0;
