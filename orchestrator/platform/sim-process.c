@@ -13,6 +13,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -204,15 +205,6 @@ static int sim_start(const struct cvm_isolate_spec *spec, struct cvm_error *err)
     return status == 0 ? 0 : start_failed(spec, err);
 }
 
-static int sim_connect(const struct cvm_isolate_spec *spec, struct cvm_error *err)
-{
-    CVM_AUTO_FREE char *path = inside(spec, SOCKET_NAME);
-    int fd = cvm_unix_connect(path, err);
-    if (fd < 0)
-        return cvm_fail(err, CVM_E_ISOLATE_LOST, "the isolate no longer answers");
-    return fd;
-}
-
 /* The process that holds the lock on psp.pid, or 0. */
 static pid_t holder(const struct cvm_isolate_spec *spec)
 {
@@ -222,6 +214,41 @@ static pid_t holder(const struct cvm_isolate_spec *spec)
     if (fd < 0 || fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
         return 0;
     return lock.l_pid;
+}
+
+/* Waits for a change in the folder, or the end of the PSP. What follows the start of listening is
+ * that the PSP writes the agent's id. */
+static int wait_for_change(int notify, int pidfd, int64_t end, struct cvm_error *err)
+{
+    struct pollfd p[2] = {{.fd = notify, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+    int64_t left = end - now_ms();
+    int rc = poll(p, 2, left > 0 ? (int)left : 0);
+    if (rc < 0 && errno == EINTR)
+        return 0;
+    CVM_ENSURE(rc > 0, err, CVM_E_TIMEOUT, "the isolate did not come up in time");
+    char events[4096];
+    if (p[0].revents && read(notify, events, sizeof events) < 0 && errno != EAGAIN)
+        return cvm_fail_errno(err, "cannot watch the isolate's folder");
+    return 0;
+}
+
+/* An earlier daemon may have ended while the isolate was coming up. */
+static int sim_connect(const struct cvm_isolate_spec *spec, struct cvm_error *err)
+{
+    CVM_AUTO_FREE char *path = inside(spec, SOCKET_NAME);
+    CVM_AUTO_CLOSE int notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (notify < 0 || inotify_add_watch(notify, spec->folder, IN_CREATE | IN_MODIFY) < 0)
+        return cvm_fail_errno(err, "cannot watch '%s'", spec->folder);
+    int64_t end = now_ms() + START_MS;
+    for (;;) {
+        pid_t pid = holder(spec);
+        CVM_AUTO_CLOSE int pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
+        int fd = cvm_unix_connect(path, NULL);
+        if (fd >= 0)
+            return fd;
+        CVM_ENSURE(pidfd >= 0, err, CVM_E_ISOLATE_LOST, "the isolate no longer answers");
+        CVM_GUARD(wait_for_change(notify, pidfd, end, err));
+    }
 }
 
 static int sim_find(const struct cvm_isolate_spec *spec, struct cvm_error *err)

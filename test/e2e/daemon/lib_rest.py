@@ -112,10 +112,10 @@ class Daemon:
         self.state, self.socket, self.log = folder / "state", folder / "op.sock", folder / "2cvmd.log"
         self.start()
 
-    def start(self):
+    def start(self, port=0):
         with self.log.open("ab") as log:
             at = log.tell()
-            self.process = subprocess.Popen([BIN / "2cvmd", "--state", self.state, "--listen", "127.0.0.1:0", "--socket", self.socket,
+            self.process = subprocess.Popen([BIN / "2cvmd", "--state", self.state, "--listen", f"127.0.0.1:{port}", "--socket", self.socket,
                                              "--image", self.image], stderr=log)
         end = time.monotonic() + 20
         while time.monotonic() < end and self.process.poll() is None:
