@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
 
 #include "guest-agent/agent/admission.h"
 #include "guest-agent/agent/requests.h"
@@ -157,6 +159,28 @@ int cvm_agent_open(struct cvm_agent *a, const struct cvm_agent_setup *setup, str
     CVM_GUARD(cvm_loop_open(&a->loop, err));
     return cvm_connection_listen(&a->connection, &a->loop, setup->listen_fd, &cvm_request_calls, a,
                                  err);
+}
+
+static void on_signal(struct cvm_source *source, uint32_t events)
+{
+    (void)events;
+    struct cvm_agent *a = source->owner;
+    a->loop.stop = true;
+}
+
+int cvm_agent_watch_signals(struct cvm_agent *a, struct cvm_source *source, struct cvm_error *err)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return cvm_fail_errno(err, "signals can't be blocked");
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0)
+        return cvm_fail_errno(err, "no descriptor for signals");
+    *source = (struct cvm_source){.fd = -1, .ready = on_signal, .owner = a};
+    return cvm_loop_add(&a->loop, source, fd, EPOLLIN, err);
 }
 
 void cvm_agent_close(struct cvm_agent *a)

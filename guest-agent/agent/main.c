@@ -10,7 +10,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 
 #include "guest-agent/agent/agent.h"
 
@@ -70,28 +69,6 @@ static int harden(struct cvm_error *err)
     return 0;
 }
 
-static void on_signal(struct cvm_source *source, uint32_t events)
-{
-    (void)events;
-    struct cvm_agent *a = source->owner;
-    a->loop.stop = true;
-}
-
-static int watch_signals(struct cvm_agent *a, struct cvm_source *source, struct cvm_error *err)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-        return cvm_fail_errno(err, "signals can't be blocked");
-    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (fd < 0)
-        return cvm_fail_errno(err, "no descriptor for signals");
-    *source = (struct cvm_source){.fd = -1, .ready = on_signal, .owner = a};
-    return cvm_loop_add(&a->loop, source, fd, EPOLLIN, err);
-}
-
 /* `2cvm-agent --probe`, for the host before any launch: the missing protections as a JSON list. */
 static int print_probe(struct cvm_error *err)
 {
@@ -119,7 +96,7 @@ static int run(int argc, char **argv, struct cvm_error *err)
     CVM_GUARD(take_descriptors(&setup, err));
     CVM_GUARD(harden(err));
     CVM_GUARD(cvm_agent_open(&agent, &setup, err));
-    CVM_GUARD(watch_signals(&agent, &signals, err));
+    CVM_GUARD(cvm_agent_watch_signals(&agent, &signals, err));
     cvm_agent_log("ready", CVM_OK);
     return cvm_loop_run(&agent.loop, err);
 }

@@ -27,10 +27,18 @@
 #include "core/seal/seed.h"
 #include "guest-agent/sandbox/sandbox.h"
 #include "orchestrator/transport/unix-socket.h"
+#ifdef CVM_TEST_SANITIZED
+#include <sys/syscall.h>
+
+#include "guest-agent/agent/agent.h"
+#include "orchestrator/psp/serve.h"
+#endif
 
 static const char *const names[3] = {"anna", "berta", "carl"};
 static const char image[] = CVM_BINARY_DIR "/test-image";
+#ifndef CVM_TEST_SANITIZED
 static const char psp[] = CVM_BINARY_DIR "/bin/2cvm-psp";
+#endif
 
 #define WAIT_MS 20000
 
@@ -66,9 +74,38 @@ static json_t *draft_isolate(void)
                      1024, "waive", waive);
 }
 
+/* A test that fails leaves its world behind: its isolate ends with the program. */
+static pid_t left[64];
+
+static void remember(pid_t pid)
+{
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++)
+        if (!left[i]) {
+            left[i] = pid;
+            return;
+        }
+}
+
+static void forget(pid_t pid)
+{
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++)
+        if (left[i] == pid)
+            left[i] = 0;
+}
+
+static void end_left(void)
+{
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++)
+        if (left[i])
+            kill(left[i], SIGTERM);
+}
+
 void world_open(struct world *w)
 {
     struct cvm_error err;
+    static bool registered;
+    if (!registered)
+        registered = atexit(end_left) == 0;
     *w = (struct world){0};
     snprintf(w->folder, sizeof w->folder, "/tmp/2cvm-agent-XXXXXX");
     assert_non_null(mkdtemp(w->folder));
@@ -92,14 +129,45 @@ void world_open(struct world *w)
     assert_non_null(w->draft);
 }
 
+static void read_file(struct world *w, const char *name, struct cvm_buf *ret)
+{
+    CVM_AUTO_FREE char *path = cvm_printf("%s/%s", w->folder, name);
+    CVM_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char bytes[4096];
+    ssize_t n;
+    while (fd >= 0 && (n = read(fd, bytes, sizeof bytes)) > 0)
+        cvm_buf_append(ret, bytes, (size_t)n);
+}
+
+static pid_t read_pid(struct world *w, const char *name)
+{
+    CVM_AUTO_BUF struct cvm_buf text = {0};
+    read_file(w, name, &text);
+    return (pid_t)strtol(cvm_buf_cstr(&text), NULL, 10);
+}
+
+/* The agent is asked to end first: then it wipes, and a sanitizer has its say. */
 static void end_psp(struct world *w)
 {
     if (!w->psp)
         return;
-    kill(w->psp, SIGTERM);
-    kill(w->psp, SIGKILL);
+    pid_t agent = read_pid(w, "agent.pid"), owner = read_pid(w, "psp.pid");
+    if (agent > 0)
+        kill(agent, SIGTERM);
+    for (int i = 0; agent > 0 && i < 500 && kill(agent, 0) == 0; i++)
+        poll(NULL, 0, 10);
+    if (agent > 0)
+        assert_int_not_equal(kill(agent, 0), 0);
+    if (owner > 0 && owner != w->psp)
+        kill(owner, SIGTERM);
     waitpid(w->psp, NULL, 0);
+    forget(w->psp);
     w->psp = 0;
+    CVM_AUTO_BUF struct cvm_buf log = {0};
+    world_log(w, &log);
+    const char *text = cvm_buf_cstr(&log);
+    if (strstr(text, "Sanitizer") || strstr(text, "runtime error"))
+        fail_msg("%s", text);
 }
 
 void world_close(struct world *w)
@@ -257,6 +325,85 @@ void world_connect(struct world *w)
     must(cvm_link_open(world_socket(w), WAIT_MS, on_event, w, &w->link, &err), &err);
 }
 
+#ifdef CVM_TEST_SANITIZED
+/*
+ * A build with sanitizers can't be an isolate's program: its runtime needs a loader and more memory
+ * than the walls leave. Here the agent's library runs in a child, below the PSP's library in
+ * another.
+ */
+static _Noreturn void be_agent(struct world *w, int listener, int device)
+{
+    memset(left, 0, sizeof left);
+    struct cvm_error err;
+    static struct cvm_agent agent;
+    static struct cvm_source signals;
+    CVM_AUTO_FREE char *log = cvm_printf("%s/agent.log", w->folder);
+    int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    dup2(fd, STDERR_FILENO);
+    close(fd);
+    struct cvm_agent_setup setup = {
+        .platform = "sim-process",
+        .memory_mib = 1024,
+        .listen_fd = listener,
+        .device_fd = device,
+        .compile_fd = open(CVM_BINARY_DIR "/test-image/2cvm-compile", O_PATH | O_CLOEXEC),
+        .cell_fd = open(CVM_BINARY_DIR "/test-image/2cvm-cell", O_PATH | O_CLOEXEC),
+    };
+    int r = cvm_agent_open(&agent, &setup, &err);
+    if (r == 0)
+        r = cvm_agent_watch_signals(&agent, &signals, &err);
+    if (r == 0)
+        r = cvm_loop_run(&agent.loop, &err);
+    if (r == 0)
+        cvm_agent_close(&agent);
+    free(CVM_TAKE(log));
+    exit(r < 0); /* the leak checker looks now */
+}
+
+static void write_pid(struct world *w, const char *name, pid_t pid)
+{
+    CVM_AUTO_FREE char *path = cvm_printf("%s/%s", w->folder, name);
+    CVM_AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    dprintf(fd, "%d\n", (int)pid);
+}
+
+static _Noreturn void be_psp(struct world *w, const struct cvm_digest *host_data, int listener)
+{
+    struct cvm_error err;
+    struct cvm_psp p = {.log = fopen("/dev/null", "we")};
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ||
+        cvm_issuer_new(&p.issuer, time(NULL), &err) < 0 ||
+        cvm_measure_sim_folder(image, 1, p.measurement, &err) < 0)
+        _exit(1);
+    memcpy(p.host_data, host_data->b, sizeof p.host_data);
+    pid_t agent = fork();
+    if (agent == 0) {
+        close(pair[0]);
+        be_agent(w, listener, pair[1]);
+    }
+    write_pid(w, "agent.pid", agent);
+    write_pid(w, "psp.pid", getpid());
+    close(pair[1]);
+    close(listener);
+    _exit(cvm_psp_serve(&p, pair[0], (int)syscall(SYS_pidfd_open, agent, 0), &err) < 0);
+}
+
+void world_start_for(struct world *w, const struct cvm_buf *manifest)
+{
+    struct cvm_error err;
+    struct cvm_digest digest = cvm_sha256(manifest->data, manifest->len);
+    CVM_AUTO_FREE char *path = cvm_printf("%s/agent.sock", w->folder);
+    int listener = cvm_unix_listen(path, &err);
+    must(listener, &err);
+    w->psp = fork();
+    if (w->psp == 0)
+        be_psp(w, &digest, listener);
+    close(listener);
+    remember(w->psp);
+    world_connect(w);
+}
+#else
 void world_start_for(struct world *w, const struct cvm_buf *manifest)
 {
     struct cvm_digest digest = cvm_sha256(manifest->data, manifest->len);
@@ -267,22 +414,14 @@ void world_start_for(struct world *w, const struct cvm_buf *manifest)
                     "1024",      "--vcpus", "1",           NULL};
     char *envp[] = {NULL};
     assert_int_equal(posix_spawn(&w->psp, psp, NULL, NULL, argv, envp), 0);
+    remember(w->psp);
     world_connect(w);
 }
+#endif
 
 void world_start(struct world *w)
 {
     world_start_for(w, &(struct cvm_buf){.data = w->manifest.bytes, .len = w->manifest.len});
-}
-
-static void read_file(struct world *w, const char *name, struct cvm_buf *ret)
-{
-    CVM_AUTO_FREE char *path = cvm_printf("%s/%s", w->folder, name);
-    CVM_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-    char bytes[4096];
-    ssize_t n;
-    while (fd >= 0 && (n = read(fd, bytes, sizeof bytes)) > 0)
-        cvm_buf_append(ret, bytes, (size_t)n);
 }
 
 void world_log(struct world *w, struct cvm_buf *ret)
@@ -292,9 +431,7 @@ void world_log(struct world *w, struct cvm_buf *ret)
 
 pid_t world_agent(struct world *w)
 {
-    CVM_AUTO_BUF struct cvm_buf text = {0};
-    read_file(w, "agent.pid", &text);
-    return (pid_t)strtol(cvm_buf_cstr(&text), NULL, 10);
+    return read_pid(w, "agent.pid");
 }
 
 static json_t *call(struct world *w, json_t *request, const struct cvm_link_body *body,
