@@ -1,3 +1,4 @@
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -19,6 +20,20 @@ static int setup(void **state)
     snprintf(folder, sizeof folder, "/tmp/2cvm-home-XXXXXX");
     c = (struct cli){.home = mkdtemp(folder)};
     return c.home ? 0 : -1;
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+    (void)st;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static void assert_code(const struct cvm_error *err, enum cvm_code code)
@@ -274,14 +289,15 @@ static void trust_takes_whole_measurements(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(identity_is_made_once_and_kept_secret, setup),
-        cmocka_unit_test_setup(cards_say_who_and_nothing_else, setup),
-        cmocka_unit_test_setup(contacts_keep_their_keys, setup),
-        cmocka_unit_test_setup(items_are_found_by_digest, setup),
-        cmocka_unit_test_setup(seeds_answer_to_their_commitment_only, setup),
-        cmocka_unit_test_setup(a_broken_record_is_no_empty_record, setup),
-        cmocka_unit_test_setup(files_are_written_whole_and_never_through_links, setup),
-        cmocka_unit_test_setup(trust_takes_whole_measurements, setup),
+        cmocka_unit_test_setup_teardown(identity_is_made_once_and_kept_secret, setup, teardown),
+        cmocka_unit_test_setup_teardown(cards_say_who_and_nothing_else, setup, teardown),
+        cmocka_unit_test_setup_teardown(contacts_keep_their_keys, setup, teardown),
+        cmocka_unit_test_setup_teardown(items_are_found_by_digest, setup, teardown),
+        cmocka_unit_test_setup_teardown(seeds_answer_to_their_commitment_only, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_broken_record_is_no_empty_record, setup, teardown),
+        cmocka_unit_test_setup_teardown(files_are_written_whole_and_never_through_links, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(trust_takes_whole_measurements, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
