@@ -1,4 +1,4 @@
-#include "core/evidence/appraise.h"
+#include "core/evidence/appraise-internal.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -11,6 +11,8 @@ struct ctx {
     const struct cvm_certificates *certificates;
     const void *report;
     size_t report_len;
+    const struct cvm_line_info *anchors;
+    size_t n_anchors;
     const struct cvm_line_info *line; /* of the verified chain, or NULL */
     struct cvm_appraisal *a;
 };
@@ -62,7 +64,8 @@ static void check_chain(struct ctx *c, struct cvm_check *k)
 {
     struct cvm_error e = {0};
     static const char expected[] = "signing key, its issuer, and a root pinned in this program";
-    if (cvm_certificates_verify(c->certificates, &c->a->vek, &e) < 0) {
+    if (cvm_certificates_verify_with(c->certificates, c->anchors, c->n_anchors, &c->a->vek, &e) <
+        0) {
         set(k, CVM_VERDICT_FAIL, expected, e.message);
         return;
     }
@@ -453,13 +456,19 @@ static void decide(struct cvm_appraisal *a)
             line->platform == CVM_ROOT_HARDWARE ? CVM_OUTCOME_VERIFIED : CVM_OUTCOME_SIMULATED;
 }
 
-void cvm_evidence_check(const void *report, size_t report_len,
-                        const struct cvm_certificates *certificates,
-                        const struct cvm_expectations *e, struct cvm_appraisal *ret)
+void cvm_evidence_check_with(const void *report, size_t report_len,
+                             const struct cvm_certificates *certificates,
+                             const struct cvm_line_info *anchors, size_t n_anchors,
+                             const struct cvm_expectations *e, struct cvm_appraisal *ret)
 {
     *ret = (struct cvm_appraisal){0};
-    struct ctx c = {
-        .e = e, .certificates = certificates, .report = report, .report_len = report_len, .a = ret};
+    struct ctx c = {.e = e,
+                    .certificates = certificates,
+                    .report = report,
+                    .report_len = report_len,
+                    .anchors = anchors,
+                    .n_anchors = n_anchors,
+                    .a = ret};
     for (size_t i = 0; i < CVM_CHECKS; i++) {
         if (run[i])
             run[i](&c, &ret->checks[i]);
@@ -467,6 +476,15 @@ void cvm_evidence_check(const void *report, size_t report_len,
             ret->checks[i].verdict = CVM_VERDICT_NOT_CHECKED;
     }
     decide(ret);
+}
+
+void cvm_evidence_check(const void *report, size_t report_len,
+                        const struct cvm_certificates *certificates,
+                        const struct cvm_expectations *e, struct cvm_appraisal *ret)
+{
+    size_t n;
+    const struct cvm_line_info *anchors = cvm_lines(&n);
+    cvm_evidence_check_with(report, report_len, certificates, anchors, n, e, ret);
 }
 
 static void check_nonce(const struct cvm_bundle *b, struct cvm_bytes own, struct cvm_check *k)
