@@ -15,7 +15,7 @@ static char folder[64], state[96], file[96];
 static int setup(void **unused)
 {
     (void)unused;
-    strcpy(folder, "/tmp/cvm-config-XXXXXX");
+    snprintf(folder, sizeof folder, "/tmp/cvm-config-XXXXXX");
     assert_non_null(mkdtemp(folder));
     snprintf(state, sizeof state, "%s/state", folder);
     snprintf(file, sizeof file, "%s/config.json", folder);
