@@ -1,0 +1,68 @@
+#include "guest-agent/sandbox/spec.h"
+
+#include "guest-agent/cell/cell.h"
+
+#define FD_MAX (CVM_FD_CHANNELS + CVM_CELL_CHANNELS_MAX)
+
+static void read_inputs(struct cvm_json_reader *r, struct cvm_cell_spec *spec)
+{
+    json_t *list = cvm_json_array(r, "inputs", CVM_CELL_CHANNELS_MAX);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        struct cvm_json_reader one;
+        struct cvm_cell_input *in = &spec->inputs[spec->n_inputs++];
+        cvm_json_begin(&one, json_array_get(list, i), "inputs", r->err);
+        in->fd = (int)cvm_json_int(&one, "fd", CVM_FD_CHANNELS, FD_MAX);
+        in->path = cvm_json_string(&one, "path");
+        in->last = cvm_json_bool_opt(&one, "last", false);
+        if (cvm_json_end(&one) < 0)
+            r->failed = true;
+    }
+}
+
+static void read_outputs(struct cvm_json_reader *r, struct cvm_cell_spec *spec)
+{
+    json_t *list = cvm_json_array(r, "outputs", CVM_CELL_CHANNELS_MAX);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        struct cvm_json_reader one;
+        struct cvm_cell_output *out = &spec->outputs[spec->n_outputs++];
+        cvm_json_begin(&one, json_array_get(list, i), "outputs", r->err);
+        out->fd = (int)cvm_json_int(&one, "fd", CVM_FD_CHANNELS, FD_MAX);
+        out->max_bytes = (uint64_t)cvm_json_int(&one, "max_bytes", 0, CVM_JSON_INT_MAX);
+        out->path = cvm_json_string(&one, "path");
+        if (cvm_json_end(&one) < 0)
+            r->failed = true;
+    }
+}
+
+static void read_args(struct cvm_json_reader *r, struct cvm_cell_spec *spec)
+{
+    spec->args[spec->n_args++] = cvm_json_string(r, "id");
+    json_t *list = cvm_json_array(r, "args", CVM_ARGS_MAX);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *arg = json_string_value(json_array_get(list, i));
+        if (!arg)
+            cvm_json_fail(r, CVM_E_JSON_TYPE, "args");
+        spec->args[spec->n_args++] = arg ? arg : "";
+    }
+}
+
+int cvm_cell_spec_read(struct cvm_cell_spec *ret, struct cvm_error *err)
+{
+    ret->json = cvm_spec_load(CVM_FD_SPEC, err);
+    if (!ret->json)
+        return -1;
+    struct cvm_json_reader r;
+    cvm_json_begin(&r, ret->json, "spec", err);
+    cvm_spec_options(&r, &ret->options);
+    ret->fuel = (uint64_t)cvm_json_int(&r, "fuel", 0, CVM_JSON_INT_MAX);
+    ret->options.count_fuel = ret->fuel > 0;
+    read_args(&r, ret);
+    read_inputs(&r, ret);
+    read_outputs(&r, ret);
+    ret->scratch_bytes = (uint64_t)cvm_json_int(&r, "scratch_bytes", 0, CVM_JSON_INT_MAX);
+    const char *seed = cvm_json_string(&r, "seed");
+    CVM_GUARD(cvm_json_end(&r));
+    if (ret->options.random == CVM_ENGINE_RANDOM_SEEDED || *seed)
+        CVM_GUARD(cvm_hex_decode(seed, ret->seed, sizeof ret->seed, err));
+    return 0;
+}
