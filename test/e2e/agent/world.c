@@ -41,6 +41,7 @@ static const char psp[] = CVM_BINARY_DIR "/bin/2cvm-psp";
 #endif
 
 #define WAIT_MS 20000
+#define WORLD_MIB 1024
 
 static void must(int r, const struct cvm_error *err)
 {
@@ -71,7 +72,7 @@ static json_t *draft_isolate(void)
             json_array_append_new(waive, json_string(cvm_protection_word((enum cvm_protection)p)));
     return json_pack("{s:[s], s:[s], s:s, s:{}, s:i, s:i, s:o}", "platforms", "sim-process",
                      "measurements", text, "chips", "any", "min_tcb", "vcpus", 1, "memory_mib",
-                     1024, "waive", waive);
+                     WORLD_MIB, "waive", waive);
 }
 
 /* A test that fails leaves its world behind: its isolate ends with the program. */
@@ -122,6 +123,7 @@ void world_open(struct world *w)
                                         "seal", cvm_jwk(&w->seal[i].pub, CVM_X25519), "seed",
                                         cvm_digest_text(&d, seed)));
     }
+    w->memory_mib = WORLD_MIB;
     w->draft = json_pack("{s:i, s:s, s:s, s:I, s:o, s:o, s:[], s:[], s:[], s:[]}", "version", 1,
                          "collaboration", "5f0c0e9e-9d3e-4c39-8f0b-0a5d2f1f7f11", "title", "test",
                          "not_after", (json_int_t)1900000000, "participants", participants,
@@ -183,6 +185,8 @@ void world_close(struct world *w)
     for (size_t i = 0; i < w->n_items; i++) {
         cvm_secret_free(&w->items[i].key);
         cvm_buf_free(&w->items[i].blob);
+        if (w->items[i].blob_fd >= 0)
+            close(w->items[i].blob_fd);
     }
     cvm_manifest_free(&w->manifest);
     json_decref(w->draft);
@@ -195,19 +199,19 @@ void world_close(struct world *w)
     rmdir(w->folder);
 }
 
-/* Seals content as a blob with its own salt; the digest for the manifest comes back as text. */
-static void add_item(struct world *w, const char *id, int owner, const char *content, uint64_t max,
+/* Seals what `in` holds as a blob with its own salt; the digest for the manifest comes back as
+ * text.
+ */
+static int seal_item(struct world *w, const char *id, int owner, int in, uint64_t len, uint64_t max,
                      char digest[CVM_DIGEST_TEXT])
 {
     struct cvm_error err;
     struct world_item *it = &w->items[w->n_items++];
     it->id = id;
     it->owner = owner;
+    it->blob_fd = -1;
     must(cvm_secret_random(&it->key, CVM_CONTENT_KEY_LEN, &err), &err);
-    CVM_AUTO_CLOSE int in = memfd_create("in", 0), out = memfd_create("out", 0);
-    size_t len = strlen(content);
-    assert_int_equal(write(in, content, len), len);
-    lseek(in, 0, SEEK_SET);
+    int out = memfd_create("out", MFD_CLOEXEC);
     uint8_t salt[CVM_SALT_LEN];
     must(cvm_random(salt, sizeof salt, &err), &err);
     CVM_AUTO_BUF struct cvm_buf associated = {0};
@@ -219,7 +223,19 @@ static void add_item(struct world *w, const char *id, int owner, const char *con
     struct cvm_digest d;
     must(cvm_blob_seal_fd(&spec, salt, in, len, out, &d, &err), &err);
     cvm_digest_text(&d, digest);
+    return out;
+}
+
+static void add_item(struct world *w, const char *id, int owner, const char *content, uint64_t max,
+                     char digest[CVM_DIGEST_TEXT])
+{
+    CVM_AUTO_CLOSE int in = memfd_create("in", MFD_CLOEXEC);
+    size_t len = strlen(content);
+    assert_int_equal(write(in, content, len), len);
+    lseek(in, 0, SEEK_SET);
+    CVM_AUTO_CLOSE int out = seal_item(w, id, owner, in, len, max, digest);
     size_t size = (size_t)lseek(out, 0, SEEK_END);
+    struct world_item *it = &w->items[w->n_items - 1];
     assert_int_equal(pread(out, cvm_buf_extend(&it->blob, size), size, 0), size);
 }
 
@@ -259,6 +275,18 @@ void world_data(struct world *w, const char *id, int owner, const char *content)
     json_array_append_new(json_object_get(w->draft, "data"),
                           json_pack("{s:s, s:s, s:s, s:i}", "id", id, "owner", names[owner],
                                     "digest", digest, "max_bytes", 20000));
+}
+
+void world_data_large(struct world *w, const char *id, int owner, uint64_t bytes)
+{
+    char digest[CVM_DIGEST_TEXT];
+    CVM_AUTO_CLOSE int in = memfd_create("in", MFD_CLOEXEC);
+    assert_int_equal(ftruncate(in, (off_t)bytes), 0);
+    int out = seal_item(w, id, owner, in, bytes, bytes, digest);
+    w->items[w->n_items - 1].blob_fd = out;
+    json_array_append_new(json_object_get(w->draft, "data"),
+                          json_pack("{s:s, s:s, s:s, s:I}", "id", id, "owner", names[owner],
+                                    "digest", digest, "max_bytes", (json_int_t)bytes));
 }
 
 void world_channel(struct world *w, const char *from, const char *from_path, const char *to,
@@ -343,7 +371,7 @@ static _Noreturn void be_agent(struct world *w, int listener, int device)
     close(fd);
     struct cvm_agent_setup setup = {
         .platform = "sim-process",
-        .memory_mib = 1024,
+        .memory_mib = w->memory_mib,
         .listen_fd = listener,
         .device_fd = device,
         .compile_fd = open(CVM_BINARY_DIR "/test-image/2cvm-compile", O_PATH | O_CLOEXEC),
@@ -409,9 +437,10 @@ void world_start_for(struct world *w, const struct cvm_buf *manifest)
     struct cvm_digest digest = cvm_sha256(manifest->data, manifest->len);
     CVM_AUTO_FREE char *path = cvm_printf("%s/agent.sock", w->folder);
     CVM_AUTO_FREE char *host_data = cvm_hex(digest.b, sizeof digest.b);
+    CVM_AUTO_FREE char *memory = cvm_printf("%u", w->memory_mib);
     char *argv[] = {(char *)psp, "--image", (char *)image, "--host-data", host_data,
                     "--socket",  path,      "--state-dir", w->folder,     "--memory-mib",
-                    "1024",      "--vcpus", "1",           NULL};
+                    memory,      "--vcpus", "1",           NULL};
     char *envp[] = {NULL};
     assert_int_equal(posix_spawn(&w->psp, psp, NULL, NULL, argv, envp), 0);
     remember(w->psp);
@@ -598,11 +627,26 @@ enum cvm_code world_item_bytes(struct world *w, const char *id, const void *data
         len);
 }
 
+static enum cvm_code item_file(struct world *w, const struct world_item *it)
+{
+    enum cvm_code code;
+    off_t size = lseek(it->blob_fd, 0, SEEK_END);
+    struct cvm_link_body body = {.fd = it->blob_fd, .len = (uint64_t)size};
+    json_decref(
+        call(w, json_pack("{s:s, s:s, s:I}", "op", "item", "id", it->id, "bytes", (json_int_t)size),
+             &body, &code));
+    return code;
+}
+
 enum cvm_code world_item(struct world *w, const char *id)
 {
-    for (size_t i = 0; i < w->n_items; i++)
-        if (!strcmp(w->items[i].id, id))
-            return world_item_bytes(w, id, w->items[i].blob.data, w->items[i].blob.len);
+    for (size_t i = 0; i < w->n_items; i++) {
+        const struct world_item *it = &w->items[i];
+        if (strcmp(it->id, id))
+            continue;
+        return it->blob_fd >= 0 ? item_file(w, it)
+                                : world_item_bytes(w, id, it->blob.data, it->blob.len);
+    }
     fail();
     return CVM_E_NOT_FOUND;
 }
@@ -633,6 +677,17 @@ void world_fetch(struct world *w, const char *op, const char *id, struct cvm_buf
     assert_int_equal(code, CVM_OK);
     uint64_t len = (uint64_t)json_integer_value(json_object_get(answer, "bytes"));
     must(cvm_link_read(w->link, len, ret, -1, WAIT_MS, &err), &err);
+}
+
+uint64_t world_fetch_file(struct world *w, const char *id, int fd)
+{
+    enum cvm_code code;
+    struct cvm_error err;
+    CVM_AUTO_JSON json_t *answer = call(w, ask("output", id), NULL, &code);
+    assert_int_equal(code, CVM_OK);
+    uint64_t len = (uint64_t)json_integer_value(json_object_get(answer, "bytes"));
+    must(cvm_link_read(w->link, len, NULL, fd, WAIT_MS, &err), &err);
+    return len;
 }
 
 enum cvm_code world_refusal(struct world *w, const char *op, const char *id)
@@ -667,7 +722,7 @@ const char *world_run(struct world *w)
     struct cvm_error err;
     assert_int_equal(world_op(w, "run"), CVM_OK);
     for (int i = 0;
-         i < 100 && (!*w->state || !strcmp(w->state, "sealed") || !strcmp(w->state, "running"));
+         i < 300 && (!*w->state || !strcmp(w->state, "sealed") || !strcmp(w->state, "running"));
          i++)
         must(cvm_link_wait(w->link, -1, 200, &err), &err);
     while (cvm_link_wait(w->link, -1, 50, &err) == 1)

@@ -20,10 +20,12 @@ struct world_item {
     int owner;
     struct cvm_secret key;
     struct cvm_buf blob;
+    int blob_fd; /* a large one instead, or -1 */
 };
 
 struct world {
     char folder[64]; /* of this test, removed at the end */
+    unsigned memory_mib;
     struct cvm_key sign[3], seal[3];
     struct cvm_secret share[3];
     struct world_item items[WORLD_ITEMS];
@@ -48,6 +50,7 @@ void world_close(struct world *w);
 void world_component(struct world *w, const char *id, const char *program);
 json_t *world_last_component(struct world *w); /* borrowed, to be changed */
 void world_data(struct world *w, const char *id, int owner, const char *content);
+void world_data_large(struct world *w, const char *id, int owner, uint64_t bytes); /* zeros */
 void world_channel(struct world *w, const char *from, const char *from_path, const char *to,
                    const char *to_path);
 void world_output(struct world *w, const char *id, uint64_t max_bytes); /* to anna and carl */
@@ -80,6 +83,8 @@ enum cvm_code world_op(struct world *w, const char *op);
 json_t *world_status(struct world *w); /* owned */
 void world_fetch(struct world *w, const char *op, const char *id, struct cvm_buf *ret);
 enum cvm_code world_refusal(struct world *w, const char *op, const char *id);
+/* The sealed output into a file, without opening it; its size. */
+uint64_t world_fetch_file(struct world *w, const char *id, int fd);
 /* What the agent has written to its log, and the process of the agent. */
 void world_log(struct world *w, struct cvm_buf *ret);
 pid_t world_agent(struct world *w);
