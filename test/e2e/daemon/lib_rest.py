@@ -107,8 +107,8 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 class Daemon:
-    def __init__(self, folder, image=BIN):
-        self.folder, self.image = folder, image
+    def __init__(self, folder, image=BIN, more=()):
+        self.folder, self.image, self.more = folder, image, more
         self.state, self.socket, self.log = folder / "state", folder / "op.sock", folder / "2cvmd.log"
         self.start()
 
@@ -116,7 +116,7 @@ class Daemon:
         with self.log.open("ab") as log:
             at = log.tell()
             self.process = subprocess.Popen([BIN / "2cvmd", "--state", self.state, "--listen", f"127.0.0.1:{port}", "--socket", self.socket,
-                                             "--image", self.image], stderr=log)
+                                             "--image", self.image, *self.more], stderr=log)
         end = time.monotonic() + 20
         while time.monotonic() < end and self.process.poll() is None:
             found = re.search(rb'"event":"listening".*?"port":(\d+)', self.log.read_bytes()[at:])
