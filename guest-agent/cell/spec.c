@@ -2,6 +2,16 @@
 
 #include "guest-agent/cell/cell.h"
 
+_Static_assert(CVM_ENGINE_GRANT_CLI == 1 << CVM_GRANT_CLI &&
+                   CVM_ENGINE_GRANT_FILESYSTEM == 1 << CVM_GRANT_FILESYSTEM &&
+                   CVM_ENGINE_CLOCK_FIXED == (int)CVM_CLOCK_FIXED &&
+                   CVM_ENGINE_CLOCK_HOST == (int)CVM_CLOCK_HOST &&
+                   CVM_ENGINE_RANDOM_SEEDED == (int)CVM_RANDOM_SEEDED &&
+                   CVM_ENGINE_RANDOM_REAL == (int)CVM_RANDOM_REAL &&
+                   CVM_ENGINE_KIND_COMMAND == (int)CVM_COMPONENT_KIND_COMMAND &&
+                   CVM_ENGINE_KIND_LIBRARY == (int)CVM_COMPONENT_KIND_LIBRARY,
+               "the engine's numbers are the manifest's");
+
 #define FD_MAX (CVM_FD_CHANNELS + CVM_CELL_CHANNELS_MAX)
 
 static void read_inputs(struct cvm_json_reader *r, struct cvm_cell_spec *spec)
@@ -53,7 +63,10 @@ int cvm_cell_spec_read(struct cvm_cell_spec *ret, struct cvm_error *err)
         return -1;
     struct cvm_json_reader r;
     cvm_json_begin(&r, ret->json, "spec", err);
-    cvm_spec_options(&r, &ret->options);
+    struct cvm_spec_component c = {0};
+    cvm_spec_component(&r, &c);
+    ret->options = (struct cvm_engine_options){
+        .grants = c.grants, .clock = c.clock, .random = c.random, .memory_bytes = c.memory_bytes};
     ret->fuel = (uint64_t)cvm_json_int(&r, "fuel", 0, CVM_JSON_INT_MAX);
     ret->options.count_fuel = ret->fuel > 0;
     read_args(&r, ret);

@@ -20,6 +20,16 @@ _Static_assert(CVM_COMPILE_INVALID == (int)CVM_ENGINE_INVALID &&
                    CVM_COMPILE_MEMORY == (int)CVM_ENGINE_MEMORY,
                "ends of the engine are ends of the record");
 
+_Static_assert(CVM_ENGINE_GRANT_CLI == 1 << CVM_GRANT_CLI &&
+                   CVM_ENGINE_GRANT_FILESYSTEM == 1 << CVM_GRANT_FILESYSTEM &&
+                   CVM_ENGINE_CLOCK_FIXED == (int)CVM_CLOCK_FIXED &&
+                   CVM_ENGINE_CLOCK_HOST == (int)CVM_CLOCK_HOST &&
+                   CVM_ENGINE_RANDOM_SEEDED == (int)CVM_RANDOM_SEEDED &&
+                   CVM_ENGINE_RANDOM_REAL == (int)CVM_RANDOM_REAL &&
+                   CVM_ENGINE_KIND_COMMAND == (int)CVM_COMPONENT_KIND_COMMAND &&
+                   CVM_ENGINE_KIND_LIBRARY == (int)CVM_COMPONENT_KIND_LIBRARY,
+               "the engine's numbers are the manifest's");
+
 struct spec {
     struct cvm_engine_options options;
     uint64_t max_cwasm_bytes;
@@ -32,7 +42,10 @@ static int read_spec(struct spec *ret, struct cvm_error *err)
         return -1;
     struct cvm_json_reader r;
     cvm_json_begin(&r, json, "spec", err);
-    cvm_spec_options(&r, &ret->options);
+    struct cvm_spec_component c = {0};
+    cvm_spec_component(&r, &c);
+    ret->options = (struct cvm_engine_options){
+        .grants = c.grants, .clock = c.clock, .random = c.random, .memory_bytes = c.memory_bytes};
     ret->options.count_fuel = (uint32_t)cvm_json_int(&r, "fuel", 0, 1);
     ret->options.kind =
         cvm_spec_word(&r, "kind", cvm_component_kind_by_word(cvm_json_string(&r, "kind")));

@@ -5,16 +5,6 @@
 
 #define SPEC_MAX (1u << 20)
 
-_Static_assert(CVM_ENGINE_GRANT_CLI == 1 << CVM_GRANT_CLI &&
-                   CVM_ENGINE_GRANT_FILESYSTEM == 1 << CVM_GRANT_FILESYSTEM &&
-                   CVM_ENGINE_CLOCK_FIXED == (int)CVM_CLOCK_FIXED &&
-                   CVM_ENGINE_CLOCK_HOST == (int)CVM_CLOCK_HOST &&
-                   CVM_ENGINE_RANDOM_SEEDED == (int)CVM_RANDOM_SEEDED &&
-                   CVM_ENGINE_RANDOM_REAL == (int)CVM_RANDOM_REAL &&
-                   CVM_ENGINE_KIND_COMMAND == (int)CVM_COMPONENT_KIND_COMMAND &&
-                   CVM_ENGINE_KIND_LIBRARY == (int)CVM_COMPONENT_KIND_LIBRARY,
-               "the engine's numbers are the manifest's");
-
 json_t *cvm_spec_load(int fd, struct cvm_error *err)
 {
     CVM_AUTO_BUF struct cvm_buf text = {0};
@@ -33,17 +23,19 @@ json_t *cvm_spec_load(int fd, struct cvm_error *err)
     return cvm_json_parse_canonical(text.data, text.len, err);
 }
 
-uint32_t cvm_spec_word(struct cvm_json_reader *r, const char *name, int value)
+unsigned cvm_spec_word(struct cvm_json_reader *r, const char *name, int value)
 {
     if (value < 0)
         cvm_json_fail(r, CVM_E_MANIFEST_ENUM, "%s", name);
-    return value < 0 ? 0 : (uint32_t)value;
+    return value < 0 ? 0 : (unsigned)value;
 }
 
-void cvm_spec_options(struct cvm_json_reader *r, struct cvm_engine_options *ret)
+void cvm_spec_component(struct cvm_json_reader *r, struct cvm_spec_component *ret)
 {
-    ret->clock = cvm_spec_word(r, "clock", cvm_clock_by_word(cvm_json_string(r, "clock")));
-    ret->random = cvm_spec_word(r, "random", cvm_random_by_word(cvm_json_string(r, "random")));
+    ret->clock =
+        (enum cvm_clock)cvm_spec_word(r, "clock", cvm_clock_by_word(cvm_json_string(r, "clock")));
+    ret->random = (enum cvm_random)cvm_spec_word(r, "random",
+                                                 cvm_random_by_word(cvm_json_string(r, "random")));
     ret->memory_bytes = (uint64_t)cvm_json_int(r, "memory_bytes", 0, CVM_JSON_INT_MAX);
     json_t *grants = cvm_json_array(r, "grants", CVM_GRANT_COUNT);
     for (size_t i = 0; i < json_array_size(grants); i++) {

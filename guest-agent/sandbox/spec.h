@@ -8,16 +8,21 @@
 
 #include "core/base/json.h"
 #include "core/manifest/manifest.h"
-#include "guest-agent/engine/cvm-engine.h"
 
 /* The canonical JSON in descriptor fd, at most 1 MiB. Caller owns it; NULL on failure. */
 json_t *cvm_spec_load(int fd, struct cvm_error *err) CVM_MUST_USE;
 
-/* Members clock, grants, memory_bytes and random. count_fuel and kind are left to the caller. */
-void cvm_spec_options(struct cvm_json_reader *r, struct cvm_engine_options *ret);
+/* What both programs are told about the component. */
+struct cvm_spec_component {
+    unsigned grants; /* bit per enum cvm_grant */
+    enum cvm_clock clock;
+    enum cvm_random random;
+    uint64_t memory_bytes;
+};
+void cvm_spec_component(struct cvm_json_reader *r, struct cvm_spec_component *ret);
 
 /* `value`, found by a word of the format; fails the reader (CVM_E_MANIFEST_ENUM) when it is
  * negative. */
-uint32_t cvm_spec_word(struct cvm_json_reader *r, const char *name, int value);
+unsigned cvm_spec_word(struct cvm_json_reader *r, const char *name, int value);
 
 #endif
