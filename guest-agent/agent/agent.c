@@ -111,18 +111,23 @@ void cvm_agent_fault(struct cvm_agent *a, enum cvm_code reason)
         cvm_agent_log("the session could not be aborted", err.code);
 }
 
-void cvm_agent_wipe(struct cvm_agent *a)
+void cvm_agent_forget_content(struct cvm_agent *a)
 {
-    cvm_run_end(a);
-    for (size_t i = 0; i < CVM_ITEMS_MAX; i++)
-        cvm_admission_end(a, (uint32_t)i);
-    cvm_request_forget(a);
     for (size_t i = 0; i < CVM_ITEMS_MAX; i++) {
         cvm_secret_free(&a->items[i].key);
         cvm_memory_file_end(&a->items[i].fd);
     }
     for (size_t i = 0; i < CVM_PARTICIPANTS_MAX; i++)
         cvm_secret_free(&a->shares[i]);
+}
+
+void cvm_agent_wipe(struct cvm_agent *a)
+{
+    cvm_run_end(a);
+    for (size_t i = 0; i < CVM_ITEMS_MAX; i++)
+        cvm_admission_end(a, (uint32_t)i);
+    cvm_request_forget(a);
+    cvm_agent_forget_content(a);
     cvm_key_free(&a->session.sign);
     cvm_key_free(&a->session.seal);
 }

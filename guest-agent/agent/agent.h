@@ -117,6 +117,8 @@ int cvm_agent_step(struct cvm_agent *a, const struct cvm_policy_request *request
                    struct cvm_error *err) CVM_MUST_USE;
 /* A fault of our own, or an inadmissible component: the session is aborted, if it still may be. */
 void cvm_agent_fault(struct cvm_agent *a, enum cvm_code reason);
+/* Frees items and wipes the seed's shares: no component will run any more. */
+void cvm_agent_forget_content(struct cvm_agent *a);
 /* Wipes keys and plain content, ends every child: the session is closed or aborted. */
 void cvm_agent_wipe(struct cvm_agent *a);
 /* Answers the open request with {"ok":true,"state":…}. */

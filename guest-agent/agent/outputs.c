@@ -129,6 +129,7 @@ static void release(struct cvm_agent *a, bool completed, const struct cvm_policy
         drop_outputs(a);
     }
     cvm_run_end(a);
+    cvm_agent_forget_content(a);
 }
 
 void cvm_outputs_release_when_due(struct cvm_agent *a)
