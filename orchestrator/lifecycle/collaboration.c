@@ -173,13 +173,15 @@ int cvm_collaboration_close(struct cvm_collaboration *c, struct cvm_error *err)
     CVM_LOCKED(c);
     if (c->state < CVM_HOST_LAUNCHING)
         return cvm_record_move(c, CVM_HOST_ABORTED, CVM_E_ABORTED, err);
-    if (c->has_thread && !cvm_host_state_final(c->state) && c->state != CVM_HOST_COMPLETED) {
+    /* What hands its outputs over, or has, closes by itself. */
+    bool ending = c->state == CVM_HOST_COMPLETED || strcmp(c->phase, "releasing") == 0 ||
+                  strcmp(c->phase, "closed") == 0;
+    if (c->has_thread && !cvm_host_state_final(c->state) && !ending) {
         c->closing = true;
         if (c->link)
             cvm_link_shutdown(c->link);
         cvm_collaboration_wake(c);
     }
-    /* What is completed closes by itself. */
     while (c->has_thread && !cvm_host_state_final(c->state) && !c->stopping)
         pthread_cond_wait(&c->settled, &c->lock);
     CVM_ENSURE(!c->stopping || cvm_host_state_final(c->state), err, CVM_E_CONNECTION,

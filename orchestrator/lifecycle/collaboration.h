@@ -30,6 +30,7 @@ struct cvm_collaboration {
     enum cvm_host_state state;
     char phase[16]; /* the agent's, as last heard; "" before */
     enum cvm_code reason;
+    char detail[700]; /* of the reason, for people; "" where there is none */
     char result[16];
     uint32_t committed, released; /* participants */
     uint64_t transcript_n;

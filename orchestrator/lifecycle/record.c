@@ -64,7 +64,7 @@ int cvm_record_save(struct cvm_collaboration *c, struct cvm_error *err)
         json_array_append_new(items, item_record(c, i));
     char digest[CVM_DIGEST_TEXT];
     CVM_AUTO_JSON json_t *o = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:O, s:o, s:{s:I, s:s}}", "manifest",
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:O, s:o, s:{s:I, s:s}}", "detail", c->detail, "manifest",
         cvm_digest_text(&c->manifest.digest, digest), "state", cvm_host_state_word(c->state),
         "phase", c->phase, "reason", c->reason ? cvm_code_info(c->reason)->name : "", "result",
         c->result, "items", items, "released", participants(c, c->released), "transcript", "n",
@@ -122,6 +122,7 @@ int cvm_record_load(struct cvm_collaboration *c, struct cvm_error *err)
     int state = cvm_host_state_by_word(cvm_json_string(&r, "state"));
     const char *phase = cvm_json_string(&r, "phase"), *reason = cvm_json_string(&r, "reason");
     const char *result = cvm_json_string(&r, "result");
+    const char *detail = cvm_json_string(&r, "detail");
     const char *platform = cvm_json_string_opt(&r, "platform");
     json_t *items = cvm_json_array(&r, "items", CVM_ITEMS_MAX);
     json_t *released = cvm_json_array(&r, "released", CVM_PARTICIPANTS_MAX);
@@ -133,6 +134,7 @@ int cvm_record_load(struct cvm_collaboration *c, struct cvm_error *err)
     c->reason = *reason ? cvm_code_by_name(reason) : CVM_OK;
     snprintf(c->phase, sizeof c->phase, "%s", phase);
     snprintf(c->result, sizeof c->result, "%s", result);
+    snprintf(c->detail, sizeof c->detail, "%s", detail);
     int p = platform ? cvm_platform_by_word(platform) : -1;
     c->driver = p >= 0 ? cvm_platform_driver((enum cvm_platform)p) : NULL;
     c->transcript_n = (uint64_t)json_integer_value(json_object_get(transcript, "n"));
@@ -196,11 +198,11 @@ json_t *cvm_collaboration_status(struct cvm_collaboration *c)
             json_array_append_new(admitted, json_string(id));
     }
     json_t *o =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:{s:I, s:s}}",
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:{s:I, s:s}}",
                   "collaboration", c->manifest.collaboration, "title", c->manifest.title, "state",
                   cvm_host_state_word(c->state), "phase", c->phase, "reason",
-                  c->reason ? cvm_code_info(c->reason)->name : "", "result", c->result, "manifest",
-                  cvm_digest_text(&c->manifest.digest, digest), "committed",
+                  c->reason ? cvm_code_info(c->reason)->name : "", "result", c->result, "detail",
+                  c->detail, "manifest", cvm_digest_text(&c->manifest.digest, digest), "committed",
                   participants(c, c->committed), "released", participants(c, c->released),
                   "uploaded", uploaded, "admitted", admitted, "refusals", refusals(c), "transcript",
                   "n", (json_int_t)c->transcript_n, "head", c->transcript_head);

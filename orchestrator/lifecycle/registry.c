@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -169,10 +168,13 @@ int cvm_lifecycle_open(const struct cvm_lifecycle_options *options, struct cvm_l
     CVM_AUTO_FREE char *collaborations = cvm_printf("%s/collaborations", options->state);
     CVM_AUTO_FREE char *isolates = cvm_printf("%s/isolates", options->state);
     l->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    /* Not flock(): a child between fork and exec would hold that one for a daemon that was killed.
+     */
+    const struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     int rc = 0;
     if (l->lock_fd < 0)
         rc = cvm_fail_errno(err, "cannot open '%s'", lock);
-    else if (flock(l->lock_fd, LOCK_EX | LOCK_NB) < 0)
+    else if (fcntl(l->lock_fd, F_SETLK, &all) < 0)
         rc = cvm_fail(err, CVM_E_EXISTS, "another daemon uses the state folder '%s'",
                       options->state);
     if (rc == 0)

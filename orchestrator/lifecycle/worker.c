@@ -55,6 +55,8 @@ static void fail_closed(struct cvm_collaboration *c, enum cvm_host_state state,
     end_isolate(c);
     cvm_observe(c, cvm_code_info(reason)->name, "", why);
     CVM_LOCKED(c);
+    if (why)
+        cvm_error_line(why, c->detail, sizeof c->detail);
     /* With outputs and receipt stored it stays completed; only the last evidence is missing. */
     if (c->state == CVM_HOST_COMPLETED)
         state = CVM_HOST_COMPLETED;
