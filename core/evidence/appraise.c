@@ -98,6 +98,25 @@ static void check_validity(struct ctx *c, struct cvm_check *k)
           time_text(c->e->time, now));
 }
 
+static void check_revocation(struct ctx *c, struct cvm_check *k)
+{
+    if (!c->a->have_vek)
+        return;
+    const struct cvm_vek *v = &c->a->vek;
+    if (!v->crl_given) {
+        set(k, CVM_VERDICT_NOT_CHECKED, NULL, "no list of this root was given");
+        return;
+    }
+    char from[32], until[32], expected[100];
+    snprintf(expected, sizeof(expected), "not listed, on a list of %s to %s",
+             time_text(v->crl_from, from), time_text(v->crl_until, until));
+    bool current = c->e->time >= v->crl_from && c->e->time <= v->crl_until;
+    judge(k, current && !v->revoked, expected,
+          v->revoked ? "revoked"
+          : current  ? "not listed"
+                     : "the list does not hold at this time");
+}
+
 static void check_signature(struct ctx *c, struct cvm_check *k)
 {
     if (!c->a->have_report || !c->a->have_vek)
@@ -427,18 +446,40 @@ static void check_chips(struct ctx *c, struct cvm_check *k)
     judge(k, good && memcmp(id, zero, sizeof(zero)) != 0, expected, got);
 }
 
-/* Checks of a bundle's own statements stand in cvm_evidence_appraise(); a bare report has none. */
+/* About a bundle's own statements, which a bare report does not make: cvm_evidence_appraise()
+ * judges them. */
+static void check_of_bundle(struct ctx *c, struct cvm_check *k)
+{
+    (void)c;
+    k->verdict = CVM_VERDICT_NOT_CHECKED;
+}
+
+/* A row of checks.def without a function here never runs, and so refuses everything. */
 static void (*const run[CVM_CHECKS])(struct ctx *, struct cvm_check *) = {
-    [CVM_CHECK_FORMAT] = check_format,       [CVM_CHECK_CHAIN] = check_chain,
-    [CVM_CHECK_VALIDITY] = check_validity,   [CVM_CHECK_SIGNATURE] = check_signature,
-    [CVM_CHECK_SIGNER] = check_signer,       [CVM_CHECK_PRODUCT] = check_product,
-    [CVM_CHECK_CHIP_CERT] = check_chip_cert, [CVM_CHECK_TCB_CERT] = check_tcb_cert,
-    [CVM_CHECK_PLATFORM] = check_platform,   [CVM_CHECK_MEASUREMENT] = check_measurement,
-    [CVM_CHECK_HOST_DATA] = check_host_data, [CVM_CHECK_REPORT_DATA] = check_report_data,
-    [CVM_CHECK_DEBUG] = check_debug,         [CVM_CHECK_MIGRATION] = check_migration,
-    [CVM_CHECK_VMPL] = check_vmpl,           [CVM_CHECK_POLICY] = check_policy,
-    [CVM_CHECK_MIN_TCB] = check_min_tcb,     [CVM_CHECK_FIRMWARE] = check_firmware,
-    [CVM_CHECK_ALIAS] = check_alias,         [CVM_CHECK_CHIPS] = check_chips,
+    [CVM_CHECK_MANIFEST] = check_of_bundle,
+    [CVM_CHECK_SESSION] = check_of_bundle,
+    [CVM_CHECK_FRESHNESS] = check_of_bundle,
+    [CVM_CHECK_FORMAT] = check_format,
+    [CVM_CHECK_CHAIN] = check_chain,
+    [CVM_CHECK_VALIDITY] = check_validity,
+    [CVM_CHECK_REVOCATION] = check_revocation,
+    [CVM_CHECK_SIGNATURE] = check_signature,
+    [CVM_CHECK_SIGNER] = check_signer,
+    [CVM_CHECK_PRODUCT] = check_product,
+    [CVM_CHECK_CHIP_CERT] = check_chip_cert,
+    [CVM_CHECK_TCB_CERT] = check_tcb_cert,
+    [CVM_CHECK_PLATFORM] = check_platform,
+    [CVM_CHECK_MEASUREMENT] = check_measurement,
+    [CVM_CHECK_HOST_DATA] = check_host_data,
+    [CVM_CHECK_REPORT_DATA] = check_report_data,
+    [CVM_CHECK_DEBUG] = check_debug,
+    [CVM_CHECK_MIGRATION] = check_migration,
+    [CVM_CHECK_VMPL] = check_vmpl,
+    [CVM_CHECK_POLICY] = check_policy,
+    [CVM_CHECK_MIN_TCB] = check_min_tcb,
+    [CVM_CHECK_FIRMWARE] = check_firmware,
+    [CVM_CHECK_ALIAS] = check_alias,
+    [CVM_CHECK_CHIPS] = check_chips,
 };
 
 /* Everything must have passed, or have had nothing to be compared with; what could not run is a
@@ -469,12 +510,9 @@ void cvm_evidence_check_with(const void *report, size_t report_len,
                     .anchors = anchors,
                     .n_anchors = n_anchors,
                     .a = ret};
-    for (size_t i = 0; i < CVM_CHECKS; i++) {
+    for (size_t i = 0; i < CVM_CHECKS; i++)
         if (run[i])
             run[i](&c, &ret->checks[i]);
-        else
-            ret->checks[i].verdict = CVM_VERDICT_NOT_CHECKED;
-    }
     decide(ret);
 }
 

@@ -35,6 +35,21 @@ int cvm_certificate_is_issuer(const struct cvm_certificate *c, int pathlen,
 int cvm_certificate_read_vek(const struct cvm_certificate *c, const struct cvm_line_info *line,
                              struct cvm_vek *ret, struct cvm_error *err) CVM_MUST_USE;
 
+/*
+ * Looks for issuer and leaf on every list that the root issued; lists of other roots are passed
+ * over. Fills the fields crl_given, revoked, crl_from and crl_until. Refuses a list that cannot be
+ * read, or that bears the root's name without its signature.
+ */
+int cvm_certificate_check_crls(const struct cvm_certificates *c, const struct cvm_certificate *root,
+                               const struct cvm_certificate *issuer,
+                               const struct cvm_certificate *leaf, enum cvm_issuer_signature kind,
+                               struct cvm_vek *ret, struct cvm_error *err) CVM_MUST_USE;
+/* Whether these bytes are one revocation list and nothing else. */
+bool cvm_certificate_is_crl(const void *der, size_t len);
+/* RSASSA-PSS with exactly AMD's parameters, or ECDSA with SHA-384. */
+bool cvm_certificate_algorithm(const X509_ALGOR *alg, enum cvm_issuer_signature kind);
+int cvm_certificate_time(const ASN1_TIME *t, int64_t *ret, struct cvm_error *err) CVM_MUST_USE;
+
 /* The kinds of file that cvm_certificates_add() tells apart. */
 int cvm_certificates_add_plain(struct cvm_certificates *c, const void *data, size_t len,
                                struct cvm_error *err) CVM_MUST_USE; /* DER or PEM */

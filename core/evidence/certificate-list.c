@@ -18,8 +18,21 @@ int cvm_certificates_add_der(struct cvm_certificates *c, const void *der, size_t
     return 0;
 }
 
+int cvm_certificates_add_crl(struct cvm_certificates *c, const void *der, size_t len,
+                             struct cvm_error *err)
+{
+    CVM_ENSURE(len > 0 && len <= CVM_CRL_MAX && c->n_crls < CVM_CRLS_MAX, err,
+               CVM_E_EVIDENCE_REFUSED, "a revocation list too large, or more than %d of them",
+               CVM_CRLS_MAX);
+    cvm_buf_append(&c->crl[c->n_crls++], der, len);
+    return 0;
+}
+
 void cvm_certificates_free(struct cvm_certificates *c)
 {
+    for (size_t i = 0; i < c->n_crls; i++)
+        cvm_buf_free(&c->crl[i]);
+    c->n_crls = 0;
     for (size_t i = 0; i < c->n; i++)
         cvm_buf_free(&c->der[i]);
     c->n = 0;

@@ -23,7 +23,7 @@ static int refuse(struct cvm_error *err, const char *what)
     return cvm_fail(err, REFUSED, "%s", what);
 }
 
-static int time_of(const ASN1_TIME *t, int64_t *ret, struct cvm_error *err)
+int cvm_certificate_time(const ASN1_TIME *t, int64_t *ret, struct cvm_error *err)
 {
     struct tm tm;
     if (ASN1_TIME_check(t) != 1 || ASN1_TIME_to_tm(t, &tm) != 1)
@@ -72,8 +72,8 @@ int cvm_certificate_parse(const void *der, size_t len, struct cvm_certificate *r
     int n = same ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(c.x), &spki) : -1;
     c.key = X509_get0_pubkey(c.x);
     if (n <= 0 || !c.key || X509_get_version(c.x) != X509_VERSION_3 ||
-        time_of(X509_get0_notBefore(c.x), &c.not_before, NULL) < 0 ||
-        time_of(X509_get0_notAfter(c.x), &c.not_after, NULL) < 0) {
+        cvm_certificate_time(X509_get0_notBefore(c.x), &c.not_before, NULL) < 0 ||
+        cvm_certificate_time(X509_get0_notAfter(c.x), &c.not_after, NULL) < 0) {
         OPENSSL_free(spki);
         cvm_certificate_free(&c);
         return refuse(err, "a certificate that is not of the strict form (DER, version 3)");
@@ -126,14 +126,17 @@ static bool pss_exact(const X509_ALGOR *alg)
     return good;
 }
 
+bool cvm_certificate_algorithm(const X509_ALGOR *alg, enum cvm_issuer_signature kind)
+{
+    const ASN1_OBJECT *oid;
+    X509_ALGOR_get0(&oid, NULL, NULL, alg);
+    return kind == CVM_ISSUER_RSA_PSS ? pss_exact(alg) : OBJ_obj2nid(oid) == NID_ecdsa_with_SHA384;
+}
+
 int cvm_certificate_issued_by(const struct cvm_certificate *c, const struct cvm_certificate *issuer,
                               enum cvm_issuer_signature kind, struct cvm_error *err)
 {
-    const X509_ALGOR *alg = X509_get0_tbs_sigalg(c->x);
-    const ASN1_OBJECT *oid;
-    X509_ALGOR_get0(&oid, NULL, NULL, alg);
-    bool form =
-        kind == CVM_ISSUER_RSA_PSS ? pss_exact(alg) : OBJ_obj2nid(oid) == NID_ecdsa_with_SHA384;
+    bool form = cvm_certificate_algorithm(X509_get0_tbs_sigalg(c->x), kind);
     CVM_ENSURE(form, err, REFUSED, "\"%s\" is not signed with the parameters of its line", c->name);
     CVM_ENSURE(X509_NAME_cmp(X509_get_issuer_name(c->x), X509_get_subject_name(issuer->x)) == 0,
                err, REFUSED, "\"%s\" names another issuer than \"%s\"", c->name, issuer->name);
@@ -348,6 +351,8 @@ int cvm_certificates_add_plain(struct cvm_certificates *c, const void *data, siz
 {
     static const char begin[] = "-----BEGIN ";
     CVM_ENSURE(len > 0 && len <= 1 << 20, err, REFUSED, "a certificate file of %zu bytes", len);
+    if (((const uint8_t *)data)[0] == 0x30 && cvm_certificate_is_crl(data, len))
+        return cvm_certificates_add_crl(c, data, len, err);
     if (((const uint8_t *)data)[0] == 0x30) /* a DER sequence */
         return cvm_certificates_add_der(c, data, len, err);
     CVM_ENSURE(memmem(data, len, begin, sizeof(begin) - 1) && !memchr(data, 0, len), err, REFUSED,
@@ -362,6 +367,8 @@ int cvm_certificates_add_plain(struct cvm_certificates *c, const void *data, siz
         if (PEM_read_bio(bio, &name, &header, &der, &der_len) != 1) {
             bool end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE && n > 0;
             result = end ? 1 : refuse(err, "a PEM block that cannot be read");
+        } else if (strcmp(name, "X509 CRL") == 0 && !header[0]) {
+            result = cvm_certificates_add_crl(c, der, (size_t)der_len, err);
         } else if (strcmp(name, "CERTIFICATE") != 0 || header[0]) {
             result = refuse(err, "a PEM block that is no plain certificate");
         } else {

@@ -15,9 +15,14 @@
 #define CVM_CERTIFICATES_MAX 16
 #define CVM_CERTIFICATE_MAX 8192 /* bytes of one in DER */
 
+#define CVM_CRLS_MAX 4
+#define CVM_CRL_MAX 65536 /* bytes of one in DER */
+
 struct cvm_certificates { /* zero-initialise; free with cvm_certificates_free() */
     struct cvm_buf der[CVM_CERTIFICATES_MAX];
     size_t n;
+    struct cvm_buf crl[CVM_CRLS_MAX]; /* lists of revoked certificates, DER */
+    size_t n_crls;
 };
 /* Appends the certificates in `data`: one DER, any number of PEM blocks, or a GHCB certificate
  * table with either inside. */
@@ -39,12 +44,18 @@ struct cvm_vek {
     char csp_id[64];        /* VLEK only */
     uint8_t public_key[97]; /* uncompressed P-384 point */
     int64_t not_before,
-        not_after; /* the common span of all certificates of the chain, seconds since 1970 */
-    size_t unused; /* certificates that were given but are not part of the chain */
+        not_after;  /* the common span of all certificates of the chain, seconds since 1970 */
+    bool crl_given; /* a list signed by this chain's root is among them */
+    bool revoked;   /* the issuer or the leaf stands on one */
+    int64_t crl_from, crl_until; /* the common span of those lists */
+    size_t unused;               /* certificates that were given but are not part of the chain */
 };
 
 /* Appends one certificate in DER; its bytes are not looked at before cvm_certificates_verify(). */
 int cvm_certificates_add_der(struct cvm_certificates *c, const void *der, size_t len,
+                             struct cvm_error *err) CVM_MUST_USE;
+
+int cvm_certificates_add_crl(struct cvm_certificates *c, const void *der, size_t len,
                              struct cvm_error *err) CVM_MUST_USE;
 
 /*

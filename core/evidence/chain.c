@@ -101,8 +101,9 @@ static int find_leaf(const struct pile *p, size_t *ret, struct cvm_error *err)
 }
 
 /* Tries root `r`; the error of the deepest step that was reached stays in *err. */
-static int try_root(const struct pile *p, size_t leaf, size_t r, const struct cvm_line_info *line,
-                    struct cvm_vek *ret, int *depth, struct cvm_error *err)
+static int try_root(const struct cvm_certificates *c, const struct pile *p, size_t leaf, size_t r,
+                    const struct cvm_line_info *line, struct cvm_vek *ret, int *depth,
+                    struct cvm_error *err)
 {
     struct cvm_error e = {0};
     if (check_root(&p->c[r], line, &e) < 0) {
@@ -133,6 +134,12 @@ static int try_root(const struct pile *p, size_t leaf, size_t r, const struct cv
             *depth = 4;
             continue;
         }
+        if (cvm_certificate_check_crls(c, &p->c[r], &p->c[i], &p->c[leaf], line->signature, &vek,
+                                       &e) < 0) {
+            *err = e;
+            *depth = 5;
+            continue;
+        }
         add_span(&vek, &p->c[r]);
         add_span(&vek, &p->c[i]);
         add_span(&vek, &p->c[leaf]);
@@ -143,15 +150,16 @@ static int try_root(const struct pile *p, size_t leaf, size_t r, const struct cv
     return -1;
 }
 
-static int verify_pile(const struct pile *p, const struct cvm_line_info *anchors, size_t n_anchors,
-                       struct cvm_vek *ret, struct cvm_error *err)
+static int verify_pile(const struct cvm_certificates *c, const struct pile *p,
+                       const struct cvm_line_info *anchors, size_t n_anchors, struct cvm_vek *ret,
+                       struct cvm_error *err)
 {
     size_t leaf = 0;
     CVM_GUARD(find_leaf(p, &leaf, err));
     int depth = 0;
     for (size_t i = 0; i < p->n; i++) {
         const struct cvm_line_info *line = anchor_of(&p->c[i], anchors, n_anchors);
-        if (line && i != leaf && try_root(p, leaf, i, line, ret, &depth, err) == 0)
+        if (line && i != leaf && try_root(c, p, leaf, i, line, ret, &depth, err) == 0)
             return 0;
     }
     if (depth == 0)
@@ -172,7 +180,7 @@ int cvm_certificates_verify_with(const struct cvm_certificates *c,
     }
     struct cvm_error e = {0};
     struct cvm_vek vek;
-    if (verify_pile(&p, anchors, n_anchors, &vek, &e) < 0) {
+    if (verify_pile(c, &p, anchors, n_anchors, &vek, &e) < 0) {
         if (err)
             *err = e;
         return -1;

@@ -241,13 +241,89 @@ static void test_reports(void **state)
     made_chain_free(&m);
 }
 
+enum crl_fault { CRL_FINE, CRL_REVOKES, CRL_OLD, CRL_OTHER_SCHEME, CRL_BROKEN, CRL_OTHER_NAME };
+
+static void add_crl(struct made_chain *m, const char *root_cn, enum crl_fault fault)
+{
+    X509_CRL *crl = X509_CRL_new();
+    X509_CRL_set_version(crl, X509_CRL_VERSION_2);
+    X509_NAME *name = X509_NAME_new();
+    X509_NAME_add_entry_by_txt(
+        name, "CN", MBSTRING_ASC,
+        (const unsigned char *)(fault == CRL_OTHER_NAME ? "ARK-Other" : root_cn), -1, -1, 0);
+    X509_CRL_set_issuer_name(crl, name);
+    X509_NAME_free(name);
+    ASN1_TIME *t = ASN1_TIME_set(NULL, NOW - 1000);
+    X509_CRL_set1_lastUpdate(crl, t);
+    ASN1_TIME_set(t, fault == CRL_OLD ? NOW - 10 : NOW + 1000);
+    X509_CRL_set1_nextUpdate(crl, t);
+    X509_REVOKED *r = X509_REVOKED_new();
+    ASN1_INTEGER *serial = ASN1_INTEGER_new();
+    ASN1_INTEGER_set(serial, fault == CRL_REVOKES ? 0 : 12345); /* the test's issuer has serial 0 */
+    X509_REVOKED_set_serialNumber(r, serial);
+    X509_REVOKED_set_revocationDate(r, t);
+    X509_CRL_add0_revoked(crl, r);
+    ASN1_INTEGER_free(serial);
+    ASN1_TIME_free(t);
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *p = NULL;
+    EVP_DigestSignInit(ctx, &p, EVP_sha384(), NULL, issuer_rsa());
+    if (fault != CRL_OTHER_SCHEME) {
+        EVP_PKEY_CTX_set_rsa_padding(p, RSA_PKCS1_PSS_PADDING);
+        EVP_PKEY_CTX_set_rsa_pss_saltlen(p, RSA_PSS_SALTLEN_DIGEST);
+    }
+    assert_true(X509_CRL_sign_ctx(crl, ctx) > 0);
+    EVP_MD_CTX_free(ctx);
+    unsigned char *der = NULL;
+    int n = i2d_X509_CRL(crl, &der);
+    if (fault == CRL_BROKEN)
+        der[n - 1] ^= 1;
+    assert_int_equal(cvm_certificates_add(&m->c, der, (size_t)n, NULL), 0);
+    assert_int_equal(m->c.n_crls, 1);
+    OPENSSL_free(der);
+    X509_CRL_free(crl);
+}
+
+static void test_revocation(void **state)
+{
+    (void)state;
+    const struct {
+        enum crl_fault fault;
+        enum cvm_check_id failed; /* CVM_CHECKS: none */
+        enum cvm_verdict verdict;
+    } cases[] = {
+        {CRL_FINE, CVM_CHECKS, CVM_VERDICT_PASS},
+        {CRL_REVOKES, CVM_CHECK_REVOCATION, CVM_VERDICT_FAIL},
+        {CRL_OLD, CVM_CHECK_REVOCATION, CVM_VERDICT_FAIL},
+        {CRL_OTHER_SCHEME, CVM_CHECK_CHAIN, CVM_VERDICT_NOT_RUN},
+        {CRL_BROKEN, CVM_CHECK_CHAIN, CVM_VERDICT_NOT_RUN},
+        {CRL_OTHER_NAME, CVM_CHECKS, CVM_VERDICT_NOT_CHECKED},
+    };
+    for (int kind = CVM_VEK_VCEK; kind <= CVM_VEK_VLEK; kind++)
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+            const struct chain_spec s = {.line = CVM_LINE_GENOA, .kind = (enum cvm_vek_kind)kind};
+            struct made_chain m;
+            make_chain(&s, &m);
+            add_crl(&m, "ARK-Genoa", cases[i].fault);
+            struct cvm_report r = report_of(&m, &s, 3);
+            struct cvm_appraisal a = judge(&m, &s, &r, true);
+            if (a.checks[CVM_CHECK_REVOCATION].verdict != cases[i].verdict)
+                fail_msg("case %zu: %s", i,
+                         cvm_verdict_text(a.checks[CVM_CHECK_REVOCATION].verdict));
+            if (cases[i].failed == CVM_CHECKS)
+                assert_int_equal(a.outcome, CVM_OUTCOME_VERIFIED);
+            else
+                only(a, cases[i].failed, "revocation");
+            made_chain_free(&m);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_chains),
-        cmocka_unit_test(test_two_leaves),
-        cmocka_unit_test(test_reports),
+        cmocka_unit_test(test_lines),      cmocka_unit_test(test_chains),
+        cmocka_unit_test(test_two_leaves), cmocka_unit_test(test_reports),
+        cmocka_unit_test(test_revocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
