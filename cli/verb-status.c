@@ -30,7 +30,7 @@ static void say_text(const struct cli *c, const char *title, const json_t *value
 
 static void say_status(const struct cli *c, const json_t *s)
 {
-    static const char *const TEXTS[] = {"title", "state", "reason", "result", "manifest"};
+    static const char *const TEXTS[] = {"title", "state", "reason", "detail", "result", "manifest"};
     static const char *const LISTS[] = {"committed", "uploaded", "released", "admitted"};
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++)
         say_text(c, TEXTS[i], json_object_get(s, TEXTS[i]));
