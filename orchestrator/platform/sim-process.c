@@ -113,6 +113,17 @@ static json_t *sim_protections(const struct cvm_platform_host *host, struct cvm_
     return list;
 }
 
+/* The process that holds the lock on psp.pid, or 0. */
+static pid_t holder(const struct cvm_isolate_spec *spec)
+{
+    CVM_AUTO_FREE char *path = inside(spec, PID_NAME);
+    CVM_AUTO_CLOSE int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fd < 0 || fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
+        return 0;
+    return lock.l_pid;
+}
+
 static int sim_find(const struct cvm_isolate_spec *spec, struct cvm_error *err);
 
 /* The PSP writes why it could not start to its standard error, which is a file of the folder. */
@@ -202,18 +213,10 @@ static int sim_start(const struct cvm_isolate_spec *spec, struct cvm_error *err)
                "an isolate ran in '%s' and has ended", spec->folder);
     int status = run_psp(spec, err);
     CVM_GUARD(status);
+    /* One that an earlier daemon started in its last moment may have come first. */
+    CVM_ENSURE(status == 0 || holder(spec) <= 0, err, CVM_E_EXISTS, "an isolate runs in '%s'",
+               spec->folder);
     return status == 0 ? 0 : start_failed(spec, err);
-}
-
-/* The process that holds the lock on psp.pid, or 0. */
-static pid_t holder(const struct cvm_isolate_spec *spec)
-{
-    CVM_AUTO_FREE char *path = inside(spec, PID_NAME);
-    CVM_AUTO_CLOSE int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (fd < 0 || fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
-        return 0;
-    return lock.l_pid;
 }
 
 /* Waits for a change in the folder, or the end of the PSP. What follows the start of listening is
