@@ -4,13 +4,6 @@
 
 #include "guest-agent/provider/rows.h"
 
-/* Strongest first. Hardware providers come before simulated ones, and one that is present bars
- * those behind it. */
-static const struct cvm_provider *const rows[] = {
-    &cvm_provider_simulated,
-};
-#define ROWS (sizeof(rows) / sizeof(rows[0]))
-
 /* What tells a guest on real SEV-SNP: the guest driver's device, or its report interface. */
 static bool on_hardware(void)
 {
@@ -27,17 +20,20 @@ static bool serves(const struct cvm_provider *p, const char *platform)
 
 int cvm_provider_find(const char *platform, const struct cvm_provider **ret, struct cvm_error *err)
 {
-    for (size_t i = 0; i < ROWS; i++) {
-        const struct cvm_provider *p = rows[i];
+    const char *lacks = NULL;
+    for (const struct cvm_provider *const *row = cvm_provider_rows; *row; row++) {
+        const struct cvm_provider *p = *row;
         if (!serves(p, platform))
             continue;
         CVM_ENSURE(!p->simulated || !on_hardware(), err, CVM_E_PROVIDER,
                    "this is a genuine SEV-SNP guest: it never uses simulated evidence");
-        CVM_ENSURE(p->present(), err, CVM_E_PROVIDER,
-                   "the machine lacks what the provider %s needs", p->name);
-        *ret = p;
-        return 0;
+        if (p->present()) {
+            *ret = p;
+            return 0;
+        }
+        lacks = p->name;
     }
+    CVM_ENSURE(!lacks, err, CVM_E_PROVIDER, "the machine lacks what the provider %s needs", lacks);
     return cvm_fail(err, CVM_E_PROVIDER, "this agent has no evidence provider for the platform %s",
                     platform);
 }
