@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/file.h"
+#include "cli/kds.h"
 #include "core/base/encode.h"
 #include "core/base/json.h"
 #include "core/evidence/appraise.h"
@@ -154,6 +155,24 @@ static int read_wanted(const struct cli *c, struct wanted *w, struct cvm_error *
     return 0;
 }
 
+/* Adds what AMD's key server has for this report; without network only what is in the cache. */
+static int ask_kds(const struct cli *c, const struct cvm_buf *report,
+                   struct cvm_certificates *certificates, struct cvm_error *err)
+{
+    struct cvm_report r;
+    CVM_GUARD(cvm_report_parse(report->data, report->len, &r, err));
+    enum cvm_line line = CVM_LINE_UNKNOWN;
+    if (cli_opt(c, "line")) {
+        line = cvm_line_by_name(cli_opt(c, "line"));
+        CVM_ENSURE(line != CVM_LINE_UNKNOWN, err, CVM_E_USAGE, "--line is milan, genoa or turin");
+    }
+    CVM_AUTO_FREE char *cache = cvm_printf("%s/kds", c->home);
+    const struct cli_kds k = {.base = cli_opt(c, "kds-url") ? cli_opt(c, "kds-url") : CVM_KDS_BASE,
+                              .cache = cache,
+                              .offline = cli_flag(c, "offline")};
+    return cli_kds_fetch(&k, &r, line, certificates, err);
+}
+
 static int run_verify(struct cli *c, struct cvm_error *err)
 {
     struct wanted w = {0};
@@ -167,6 +186,8 @@ static int run_verify(struct cli *c, struct cvm_error *err)
         if (cvm_certificates_add(&certificates, file.data, file.len, err) < 0)
             return cvm_error_wrap(err, "%s", c->args[i]);
     }
+    if (cli_flag(c, "kds"))
+        CVM_GUARD(ask_kds(c, &report, &certificates, err));
     CVM_AUTO_FREE struct cvm_appraisal *a = cvm_alloc(sizeof(*a));
     cvm_evidence_check(report.data, report.len, &certificates, &w.e, a);
     CVM_AUTO_BUF struct cvm_buf text = {0};
@@ -185,7 +206,10 @@ static const struct cli_option VERIFY_OPTIONS[] = {
     {"measurement", 0, "HEX", "an accepted launch digest, 96 hex digits; may be repeated"},
     {"min-tcb", 0, "PARTS", "bootloader=N,tee=N,snp=N,microcode=N[,fmc=N]"},
     {"production", 0, NULL, "demand no debugging, no migration, VMPL 0 and the alias check"},
-    {"offline", 0, NULL, "use no network (this verb never does; for scripts)"},
+    {"kds", 0, NULL, "fetch what is missing from AMD's key server, and keep it"},
+    {"offline", 0, NULL, "use no network: with --kds only what was kept"},
+    {"line", 0, "NAME", "milan, genoa or turin: for reports of version 2, with --kds"},
+    {"kds-url", 0, "URL", "another server that answers as AMD's does"},
     {0},
 };
 
