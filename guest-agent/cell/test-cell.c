@@ -325,9 +325,9 @@ static void test_world(void **state)
     see(fixed, SEED, a);
     see(fixed, SEED, b);
     assert_string_equal(a, b);
-    /* ChaCha20, key 00 01 … 1f, nonce 0: its key stream begins 39 fd 2b 7d d9 c5 19 6a (any
-     * implementation agrees). */
-    assert_string_equal(a, "wall 0 step 1000 slept 1 file 0 chance 6a19c5d97d2bfd39");
+    /* ChaCha20, key 00 01 … 1f, nonce 0 (any implementation agrees): 39fd2b7d d9c5196a 8dbd0377 …,
+     * every fourth byte. */
+    assert_string_equal(a, "wall 0 step 1000 slept 1 file 0 chance d8b2bc8ab88dd939");
     see(fixed,
         "ff"
         "0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",

@@ -21,6 +21,11 @@ static const struct row table[] = {
 #include "guest-agent/sandbox/seccomp.def"
 #undef X
 };
+/* Filters add up: a call that only the second stage allowed would still be killed by the first. */
+#define X(name, load, run, compile, why)                                                           \
+    _Static_assert((run) == NO || (load) != NO, "load has to hold all of run: " #name);
+#include "guest-agent/sandbox/seccomp.def"
+#undef X
 #define ROWS (sizeof table / sizeof table[0])
 #define ROW_MAX 6 /* instructions for one row */
 
