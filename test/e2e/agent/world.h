@@ -70,6 +70,7 @@ enum cvm_code world_lock(struct world *w);
 enum cvm_code world_lock_with(struct world *w, const struct cvm_buf *manifest,
                               const struct cvm_buf *commitments, int n);
 enum cvm_code world_challenge(struct world *w); /* a nonce for each, and the session's keys */
+enum cvm_code world_challenge_many(struct world *w, int n); /* answers are not looked at */
 enum cvm_code world_act(struct world *w, int who, const struct cvm_act *act);
 enum cvm_code world_act_bytes(struct world *w, const struct cvm_buf *jws);
 /* A payload of any form, signed by participant `who`. */
