@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 
 #include "guest-agent/agent/agent.h"
+#include "guest-agent/agent/init.h"
 
 enum { FD_LISTEN = 3, FD_DEVICE = 4, FD_COMPILE = 5, FD_CELL = 6 };
 
@@ -92,8 +93,12 @@ static int run(int argc, char **argv, struct cvm_error *err)
         return print_probe(err);
     struct cvm_agent_setup setup = {.device_fd = -1};
     struct cvm_source signals;
-    CVM_GUARD(parse_args(argc, argv, &setup, err));
-    CVM_GUARD(take_descriptors(&setup, err));
+    if (cvm_init_wanted(argc)) {
+        cvm_init_guest(&setup);
+    } else {
+        CVM_GUARD(parse_args(argc, argv, &setup, err));
+        CVM_GUARD(take_descriptors(&setup, err));
+    }
     CVM_GUARD(harden(err));
     CVM_GUARD(cvm_agent_open(&agent, &setup, err));
     CVM_GUARD(cvm_agent_watch_signals(&agent, &signals, err));

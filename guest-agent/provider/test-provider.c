@@ -83,11 +83,59 @@ static void test_report(void **state)
     assert_int_equal(err.code, CVM_E_PROVIDER);
 }
 
+/* Over a stream (vsock) each packet comes behind its length. */
+static int ask_stream(const void *answer, size_t len, struct cvm_provider_report *ret,
+                      struct cvm_error *err)
+{
+    const struct cvm_provider *p = NULL;
+    if (cvm_provider_find("sim-vm", &p, NULL) < 0)
+        skip();
+    int pair[2];
+    uint8_t asked[80];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(send(pair[0], answer, len, 0), len);
+    assert_int_equal(shutdown(pair[0], SHUT_WR), 0);
+    const uint8_t report_data[CVM_REPORT_DATA_LEN] = {4, 5, 6};
+    int r = p->get_report(pair[1], report_data, ret, err);
+    assert_int_equal(recv(pair[0], asked, sizeof asked, 0), 76);
+    assert_memory_equal(asked, "\0\0\0\x48", 4);
+    uint8_t data[CVM_REPORT_DATA_LEN];
+    assert_int_equal(cvm_sim_request_parse(asked + 4, 72, data, NULL), 0);
+    assert_memory_equal(data, report_data, sizeof data);
+    close(pair[0]);
+    close(pair[1]);
+    return r;
+}
+
+static void test_stream(void **state)
+{
+    (void)state;
+    struct cvm_sim_response r = {.n_certificates = 0};
+    memset(r.report, 3, sizeof(r.report));
+    CVM_AUTO_BUF struct cvm_buf answer = {0}, framed = {0};
+    cvm_sim_response_write(&r, &answer);
+    cvm_buf_append_u32be(&framed, (uint32_t)answer.len);
+    cvm_buf_append(&framed, answer.data, answer.len);
+    CVM_AUTO_PROVIDER_REPORT struct cvm_provider_report got = {0}, none = {0};
+    struct cvm_error err = {0};
+    assert_int_equal(ask_stream(framed.data, framed.len, &got, &err), 0);
+    assert_memory_equal(got.report, r.report, sizeof(r.report));
+    /* Cut in the body, in the length, too long, empty. */
+    const size_t cut[] = {framed.len - 1, 4, 3};
+    for (size_t i = 0; i < sizeof(cut) / sizeof(cut[0]); i++) {
+        assert_int_equal(ask_stream(framed.data, cut[i], &none, &err), -1);
+        assert_int_equal(err.code, CVM_E_PROVIDER);
+    }
+    assert_int_equal(ask_stream("\xff\xff\xff\xff\0", 5, &none, &err), -1);
+    assert_int_equal(ask_stream("\0\0\0\0\0", 5, &none, &err), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_report),
+        cmocka_unit_test(test_stream),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
