@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define CALL_MS 60000
+#define CALL_MS 120000
 #define ITEM_MS 600000 /* an item of a component is answered when it is compiled */
 #define OUTPUT_MAX (1ULL << 40)
 

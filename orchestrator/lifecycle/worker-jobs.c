@@ -9,7 +9,7 @@
 
 #define BATCH 64 /* nonces that one `challenge` may carry */
 #define BUNDLE_MAX 65536
-#define CALL_MS 60000
+#define CALL_MS 120000
 
 struct cvm_job *cvm_jobs_take(struct cvm_collaboration *c)
 {

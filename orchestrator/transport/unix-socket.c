@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -40,13 +41,24 @@ int cvm_unix_connect(const char *path, struct cvm_error *err)
     return CVM_TAKE_FD(fd);
 }
 
+/* Whether the process that listens there lives. Its socket alone may live a moment longer, in a
+ * child that has not executed its program yet. */
+static bool served(int connected)
+{
+    struct ucred peer;
+    socklen_t len = sizeof peer;
+    return getsockopt(connected, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
+           kill(peer.pid, 0) == 0 || errno != ESRCH;
+}
+
 int cvm_unix_listen(const char *path, struct cvm_error *err)
 {
     struct stat st;
     if (lstat(path, &st) == 0) {
         CVM_ENSURE(S_ISSOCK(st.st_mode), err, CVM_E_EXISTS, "'%s' is there and is no socket", path);
         CVM_AUTO_CLOSE int other = cvm_unix_connect(path, NULL);
-        CVM_ENSURE(other < 0, err, CVM_E_EXISTS, "another program serves '%s'", path);
+        CVM_ENSURE(other < 0 || !served(other), err, CVM_E_EXISTS, "another program serves '%s'",
+                   path);
         if (unlink(path) < 0)
             return cvm_fail_errno(err, "cannot replace the dead socket '%s'", path);
     }
