@@ -42,6 +42,18 @@ int cli_nonce_load(const struct cli_collaboration *co, struct cli_nonce *ret, st
     return 0;
 }
 
+/*
+ * Where the answer to a challenge lies. evidence/<me>.json is what was verified before the release
+ * and stays so; what is asked later goes elsewhere.
+ */
+char *cli_evidence_path(const struct cli_collaboration *co)
+{
+    struct cli_record record;
+    if (cli_record_load(co, &record, NULL) == 0 && record.released)
+        return cli_collaboration_path(co, "later-evidence.json");
+    return cli_collaboration_path(co, "evidence/%s.json", cli_my_id(co));
+}
+
 int cli_challenge(const struct cli_collaboration *co, struct cli_client *client,
                   struct cvm_error *err)
 {
@@ -57,7 +69,7 @@ int cli_challenge(const struct cli_collaboration *co, struct cli_client *client,
                               NULL, err));
     CVM_ENSURE(answer.len <= CVM_BUNDLE_MAX, err, CVM_E_BUNDLE_FORMAT,
                "evidence of more than %d bytes", CVM_BUNDLE_MAX);
-    CVM_AUTO_FREE char *file = cli_collaboration_path(co, "evidence/%s.json", cli_my_id(co));
+    CVM_AUTO_FREE char *file = cli_evidence_path(co);
     return cli_file_write(file, answer.data, answer.len, 0644, err);
 }
 
@@ -86,7 +98,11 @@ int cli_evidence_own(const struct cli_collaboration *co, struct cli_evidence *re
 {
     struct cli_nonce nonce;
     CVM_GUARD(cli_nonce_load(co, &nonce, err));
-    CVM_AUTO_FREE char *path = cli_collaboration_path(co, "evidence/%s.json", cli_my_id(co));
+    CVM_AUTO_FREE char *path = cli_evidence_path(co);
+    if (!cli_file_exists(path)) { /* nothing was asked since the release */
+        free(path);
+        path = cli_collaboration_path(co, "evidence/%s.json", cli_my_id(co));
+    }
     CVM_ENSURE(cli_file_exists(path), err, CVM_E_NOT_FOUND,
                "no evidence was fetched yet: run `2cvm challenge`");
     return cli_evidence_load(path, co->manifest, &CVM_BYTES(nonce.b, sizeof nonce.b), NULL, ret,

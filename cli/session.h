@@ -26,6 +26,10 @@ void cli_evidence_free(struct cli_evidence *e);
 int cli_challenge(const struct cli_collaboration *co, struct cli_client *client,
                   struct cvm_error *err) CVM_MUST_USE;
 
+/* The file of that answer: evidence/<me>.json until the own release, which keeps what was verified
+ * for it. Owned. */
+char *cli_evidence_path(const struct cli_collaboration *co);
+
 /* The nonce of the last challenge. CVM_E_NOT_FOUND when there was none. */
 struct cli_nonce {
     uint8_t b[CLI_NONCE_LEN];
