@@ -417,6 +417,24 @@ static void test_broken_components(void **state)
     assert_int_equal(c.end, CVM_COMPILE_LIMIT);
 }
 
+/* 200 MiB of nothing, wrapped as a component: read in place, so that no limit of memory is met. */
+static void test_huge_component(void **state)
+{
+    (void)state;
+    struct cvm_compile_result c;
+    static const uint8_t head[] = {0,    'a',  's',  'm',  0x0d, 0, 1, 0, /* a component */
+                                   0,                      /* of one custom section, */
+                                   0x80, 0x80, 0x80, 0x64, /* 200 MiB long, */
+                                   1,    'x'};             /* named x */
+    int fd = memory_with(head, sizeof head);
+    assert_int_equal(ftruncate(fd, 13 + (200 << 20)), 0);
+    assert_int_equal(compile_fd(dup(fd), &plain, 1 << 20, &c), -1);
+    assert_int_equal(c.end, CVM_COMPILE_EXPORT);
+    assert_int_equal(ftruncate(fd, 12 + (200 << 20)), 0); /* one byte short */
+    assert_int_equal(compile_fd(fd, &plain, 1 << 20, &c), -1);
+    assert_int_equal(c.end, CVM_COMPILE_INVALID);
+}
+
 /* A .cwasm is hostile: other options, cut, or with other bytes, it must not run well. */
 static void test_broken_code(void **state)
 {
@@ -460,7 +478,7 @@ int main(void)
         cmocka_unit_test(test_loop),        cmocka_unit_test(test_fuel),
         cmocka_unit_test(test_world),       cmocka_unit_test(test_admission),
         cmocka_unit_test(test_types_only),  cmocka_unit_test(test_broken_components),
-        cmocka_unit_test(test_broken_code),
+        cmocka_unit_test(test_broken_code), cmocka_unit_test(test_huge_component),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
