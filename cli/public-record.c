@@ -102,6 +102,26 @@ static int get_evidence(struct cli_actor *a, bool *ret_complete, struct cvm_erro
     return 0;
 }
 
+/*
+ * A transcript only grows. What the host shows and what was fetched before must be the beginning of
+ * one another; the longer one counts, so that a host cannot make a participant forget its end.
+ */
+static int get_transcript(struct cli_actor *a, struct cvm_buf *ret, struct cvm_error *err)
+{
+    CVM_AUTO_BUF struct cvm_buf old = {0};
+    CVM_AUTO_FREE char *path = cli_collaboration_path(&a->co, "transcript.jsonl");
+    CVM_GUARD(get(a, "transcript", CLI_RESPONSE_MAX, ret, err));
+    if (!cli_file_exists(path))
+        return 0;
+    CVM_GUARD(cli_file_read(path, CVM_TRANSCRIPT_MAX, &old, err));
+    size_t common = old.len < ret->len ? old.len : ret->len;
+    CVM_ENSURE(!common || memcmp(old.data, ret->data, common) == 0, err, CVM_E_TRANSCRIPT_BROKEN,
+               "the host shows another transcript than before");
+    if (old.len > ret->len)
+        cvm_buf_append(ret, old.data + common, old.len - common);
+    return 0;
+}
+
 int cli_public_rest(struct cli_actor *a, const struct cvm_receipt *receipt, bool *ret_complete,
                     struct cvm_error *err)
 {
@@ -109,7 +129,7 @@ int cli_public_rest(struct cli_actor *a, const struct cvm_receipt *receipt, bool
     CVM_AUTO_FREE struct cvm_transcript_summary *t = cvm_alloc(sizeof *t);
     *ret_complete = false;
     CVM_GUARD(get_commitments(a, err));
-    CVM_GUARD(get(a, "transcript", CLI_RESPONSE_MAX, &lines, err));
+    CVM_GUARD(get_transcript(a, &lines, err));
     CVM_GUARD(cvm_transcript_check(a->co.manifest, lines.data, lines.len, t, err));
     if (t->has_receipt)
         CVM_GUARD(cvm_receipt_check_transcript(receipt, t, err));

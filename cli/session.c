@@ -93,8 +93,8 @@ int cli_evidence_load(const char *path, const struct cvm_manifest *m, const stru
     return 0;
 }
 
-int cli_evidence_own(const struct cli_collaboration *co, struct cli_evidence *ret,
-                     struct cvm_error *err)
+int cli_evidence_own(const struct cli_collaboration *co, const struct cvm_public_key *pin,
+                     struct cli_evidence *ret, struct cvm_error *err)
 {
     struct cli_nonce nonce;
     CVM_GUARD(cli_nonce_load(co, &nonce, err));
@@ -105,7 +105,7 @@ int cli_evidence_own(const struct cli_collaboration *co, struct cli_evidence *re
     }
     CVM_ENSURE(cli_file_exists(path), err, CVM_E_NOT_FOUND,
                "no evidence was fetched yet: run `2cvm challenge`");
-    return cli_evidence_load(path, co->manifest, &CVM_BYTES(nonce.b, sizeof nonce.b), NULL, ret,
+    return cli_evidence_load(path, co->manifest, &CVM_BYTES(nonce.b, sizeof nonce.b), pin, ret,
                              err);
 }
 

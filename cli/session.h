@@ -43,9 +43,9 @@ int cli_nonce_load(const struct cli_collaboration *co, struct cli_nonce *ret,
 int cli_evidence_load(const char *path, const struct cvm_manifest *m, const struct cvm_bytes *nonce,
                       const struct cvm_public_key *pin, struct cli_evidence *ret,
                       struct cvm_error *err) CVM_MUST_USE;
-/* evidence/<me>.json against the own nonce. */
-int cli_evidence_own(const struct cli_collaboration *co, struct cli_evidence *ret,
-                     struct cvm_error *err) CVM_MUST_USE;
+/* The answer to the last challenge, against its nonce. `pin` may be NULL. */
+int cli_evidence_own(const struct cli_collaboration *co, const struct cvm_public_key *pin,
+                     struct cli_evidence *ret, struct cvm_error *err) CVM_MUST_USE;
 /* For people: the table of checks, and a banner that nobody overlooks when it is simulated. */
 void cli_evidence_say(const struct cli *c, const struct cli_evidence *e);
 void cli_simulated_banner(const struct cli *c);

@@ -70,7 +70,7 @@ static int session_to_abort(struct cli_actor *a, struct cvm_digest *ret, struct 
     if (a->record.released)
         return cli_actor_session(a, ret, err);
     CVM_GUARD(cli_challenge(&a->co, &a->client, err));
-    CVM_GUARD(cli_evidence_own(&a->co, &e, err));
+    CVM_GUARD(cli_evidence_own(&a->co, NULL, &e, err));
     *ret = e.session;
     return 0;
 }

@@ -14,7 +14,7 @@ static int run(struct cli *c, struct cvm_error *err)
     CVM_GUARD(cli_identity_load(c, &me, err));
     CVM_GUARD(cli_client_open(c, &co, &me.sign, &client, err));
     CVM_GUARD(cli_challenge(&co, &client, err));
-    CVM_GUARD(cli_evidence_own(&co, &e, err));
+    CVM_GUARD(cli_evidence_own(&co, NULL, &e, err));
     CVM_AUTO_FREE char *path = cli_evidence_path(&co);
     cvm_kid_text(&e.session, kid);
     cli_say(c, "evidence    %s\nsession     %s (nothing is checked yet)\nnext        2cvm verify\n",

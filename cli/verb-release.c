@@ -18,12 +18,12 @@ static int fresh_evidence(struct cli_actor *a, struct cli_evidence *ret, struct 
     struct cli_nonce nonce;
     bool usable = !a->record.released && cli_nonce_load(&a->co, &nonce, NULL) == 0 &&
                   nonce.time <= cli_now() && cli_now() - nonce.time <= CLI_FRESH_SECONDS &&
-                  cli_evidence_own(&a->co, ret, NULL) == 0;
+                  cli_evidence_own(&a->co, NULL, ret, NULL) == 0;
     if (usable && ret->appraisal->outcome != CVM_OUTCOME_REFUSED)
         return 0;
     cli_evidence_free(ret);
     CVM_GUARD(cli_challenge(&a->co, &a->client, err));
-    return cli_evidence_own(&a->co, ret, err);
+    return cli_evidence_own(&a->co, NULL, ret, err);
 }
 
 static int judge(const struct cli *c, const struct cli_evidence *e, struct cvm_error *err)

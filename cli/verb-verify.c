@@ -86,7 +86,9 @@ static int run(struct cli *c, struct cvm_error *err)
     CLI_AUTO_COLLABORATION struct cli_collaboration co = {0};
     CLI_AUTO_EVIDENCE struct cli_evidence e = {0};
     CVM_GUARD(cli_collaboration_open(c, &co, err));
-    CVM_GUARD(cli_evidence_own(&co, &e, err));
+    struct cli_record record;
+    CVM_GUARD(cli_record_load(&co, &record, err));
+    CVM_GUARD(cli_evidence_own(&co, record.released ? &record.sign : NULL, &e, err));
     return finish(c, &e, NULL);
 }
 
