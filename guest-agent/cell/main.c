@@ -66,11 +66,11 @@ static int run(const struct cvm_cell_spec *spec, struct cvm_sandbox_enter *walls
     return cvm_cell_files_collect(spec, r.stdout_bytes, ret, err);
 }
 
-static int work(int argc, char **argv, struct cvm_cell_spec *spec, struct cvm_cell_result *ret,
+static int work(unsigned have, struct cvm_cell_spec *spec, struct cvm_cell_result *ret,
                 struct cvm_error *err)
 {
     struct cvm_sandbox_enter walls = {.profile = CVM_SANDBOX_CELL};
-    CVM_GUARD(cvm_sandbox_have(argc, argv, &walls.have, err));
+    walls.have = have;
     CVM_GUARD(cvm_cell_spec_read(spec, err));
     ret->n_outputs = (uint32_t)spec->n_outputs;
     CVM_GUARD(cvm_cell_files_size(spec, &walls, err));
@@ -85,7 +85,12 @@ int main(int argc, char **argv)
     static struct cvm_cell_spec spec;
     static struct cvm_cell_result result = {.magic = CVM_CELL_RESULT_MAGIC};
     struct cvm_error err = {0};
-    if (work(argc, argv, &spec, &result, &err) < 0)
+    unsigned have;
+    if (cvm_sandbox_have(argc, argv, &have, &err) < 0) {
+        (void)dprintf(CVM_FD_NULL, "2cvm-cell: %s\n", err.message);
+        return 2;
+    }
+    if (work(have, &spec, &result, &err) < 0)
         result = (struct cvm_cell_result){.magic = CVM_CELL_RESULT_MAGIC,
                                           .end = CVM_CELL_INTERNAL,
                                           .internal = (uint32_t)err.code,

@@ -94,12 +94,12 @@ static int compile(const struct spec *spec, struct cvm_compile_result *ret, stru
     return 0;
 }
 
-static int work(int argc, char **argv, struct cvm_compile_result *ret, struct cvm_error *err)
+static int work(unsigned have, struct cvm_compile_result *ret, struct cvm_error *err)
 {
     struct spec spec = {0};
     struct cvm_sandbox_enter walls = {
         .profile = CVM_SANDBOX_COMPILE, .root_bytes = 1 << 16, .root_inodes = 4};
-    CVM_GUARD(cvm_sandbox_have(argc, argv, &walls.have, err));
+    walls.have = have;
     CVM_GUARD(read_spec(&spec, err));
     walls.file_bytes = spec.max_cwasm_bytes;
     CVM_GUARD(cvm_sandbox_enter(&walls, err));
@@ -111,7 +111,12 @@ int main(int argc, char **argv)
 {
     struct cvm_error err = {0};
     struct cvm_compile_result result = {.magic = CVM_COMPILE_RESULT_MAGIC};
-    if (work(argc, argv, &result, &err) < 0)
+    unsigned have;
+    if (cvm_sandbox_have(argc, argv, &have, &err) < 0) {
+        (void)dprintf(CVM_FD_NULL, "2cvm-compile: %s\n", err.message);
+        return 2;
+    }
+    if (work(have, &result, &err) < 0)
         result = (struct cvm_compile_result){.magic = CVM_COMPILE_RESULT_MAGIC,
                                              .end = CVM_COMPILE_INTERNAL,
                                              .internal = (uint32_t)err.code};
