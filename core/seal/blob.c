@@ -249,7 +249,7 @@ int cvm_blob_opener_finish(struct cvm_blob_opener *o, const struct cvm_digest *e
         char text[CVM_DIGEST_TEXT]; /* what came stays unsaid: with a salt of zeros it would tell
                                        about the content */
         return cvm_fail_expected(err, CVM_E_DIGEST_MISMATCH, cvm_digest_text(expected, text),
-                                 "another", "content digest");
+                                 "another", "these are not the bytes that the manifest fixed");
     }
     if (ret_content)
         *ret_content = content;
