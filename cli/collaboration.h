@@ -2,7 +2,7 @@
  * One collaboration in the home folder: collaborations/<uuid>/ holds what is public under the names
  * that all parts use (manifest.json, commitments/, acts/, evidence/, evidence.json,
  * transcript.jsonl, receipt.jws, outputs/<id>.sealed) and what is this participant's own:
- * record.json, challenge.json, host.json, outputs/<id>.
+ * record.json, challenge.json, later-evidence.json, host.json, outputs/<id>.
  *
  * Security: names from the network never become paths; only ids of the own manifest do.
  */

@@ -27,6 +27,7 @@ static int read_all(int fd, const char *path, size_t max, struct cvm_buf *ret,
         }
         cvm_buf_append(ret, chunk, (size_t)n);
     }
+    (void)cvm_buf_cstr(ret); /* an empty file is no NULL */
     cvm_wipe(chunk, sizeof chunk);
     return 0;
 }

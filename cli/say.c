@@ -55,22 +55,29 @@ void cli_say_error(struct cli *c, const struct cvm_error *err)
         return;
     }
     fprintf(stderr, "2cvm: %s: ", info->name);
-    print_plain(stderr, info->text);
-    if (err->message[0])
-        fputs(": ", stderr);
+    /* Of wrong usage the message says all. */
+    if (err->code != CVM_E_USAGE || !err->message[0]) {
+        print_plain(stderr, info->text);
+        if (err->message[0])
+            fputs(": ", stderr);
+    }
     print_plain(stderr, err->message);
     fputc('\n', stderr);
-    if (err->expected[0] || err->got[0]) {
-        fputs("  expected: ", stderr);
-        print_plain(stderr, err->expected[0] ? err->expected : "-");
-        fputs("\n  got:      ", stderr);
-        print_plain(stderr, err->got[0] ? err->got : "-");
+    const struct {
+        const char *title, *text;
+    } sides[] = {{"  expected: ", err->expected}, {"  got:      ", err->got}};
+    for (size_t i = 0; i < 2; i++) {
+        if (!sides[i].text[0])
+            continue;
+        fputs(sides[i].title, stderr);
+        print_plain(stderr, sides[i].text);
         fputc('\n', stderr);
     }
     if (err->code == CVM_E_USAGE && c->verb && c->verb->name[0])
         fprintf(stderr, "  remedy:   see `2cvm %s --help`\n", c->verb->name);
     else
-        fprintf(stderr, "  remedy:   %s\n", info->remedy);
+        fprintf(stderr, "  remedy:   %s\n",
+                err->code == CVM_E_USAGE ? "see `2cvm --help`" : info->remedy);
 }
 
 char *cli_plain(const char *text, char *out, size_t size)
