@@ -149,7 +149,9 @@ int cli_client_open(const struct cli *c, const struct cli_collaboration *co,
         x.sign = NULL;
     } else {
         CVM_GUARD(split_url(host, &x.url, &x.authority, err));
-        x.cacert = cvm_strdup(cacert);
+        /* Whole, because it is remembered. */
+        x.cacert = cacert ? realpath(cacert, NULL) : NULL;
+        CVM_ENSURE(!cacert || x.cacert, err, CVM_E_NOT_FOUND, "--cacert %s is not there", cacert);
     }
     x.curl = curl_easy_init();
     CVM_ENSURE(x.curl, err, CVM_E_INTERNAL, "libcurl does not start");

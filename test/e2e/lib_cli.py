@@ -78,21 +78,32 @@ def wait(what, ready, seconds=60):
 class Host:
     """A daemon with a state folder of its own."""
 
-    def __init__(self, name, image):
+    def __init__(self, name, image, tls=False):
         self.folder, self.image = pathlib.Path(name).resolve(), image
         self.folder.mkdir()
+        self.more = self.make_tls() if tls else []
         self.socket = self.folder / "op.sock"
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             self.port = s.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self.process = None
+
+    def make_tls(self):
+        self.certificate, key, config = self.folder / "tls.pem", self.folder / "key.pem", self.folder / "2cvmd.json"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out",
+                        self.certificate, "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
+                       check=True, capture_output=True)
+        key.chmod(0o600)
+        write(config, {"tls": {"certificate": str(self.certificate), "key": str(key)}})
+        config.chmod(0o600)
+        return ["--config", config]
 
     def start(self):
         (self.folder / "state").mkdir(exist_ok=True)
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen([BIN / "2cvmd", "--state", self.folder / "state", "--listen", f"127.0.0.1:{self.port}",
-                                             "--socket", self.socket, "--image", self.image], stdout=log, stderr=log,
+                                             "--socket", self.socket, "--image", self.image, *self.more], stdout=log, stderr=log,
                                             stdin=subprocess.DEVNULL)
         wait("the daemon answers", lambda: run("operator", "ps", "--socket", self.socket)[0] == 0, 20)
 
