@@ -61,6 +61,17 @@ json_t *cvm_json_parse(const void *data, size_t len, struct cvm_error *err)
     return v;
 }
 
+/* A few characters from `at` on; a byte that no terminal shows is named. */
+static void show_piece(const uint8_t *data, size_t len, size_t at, char out[40])
+{
+    if (at >= len)
+        snprintf(out, 40, "the end");
+    else if (data[at] < 0x20 || data[at] > 0x7e)
+        snprintf(out, 40, "byte 0x%02x", data[at]);
+    else
+        snprintf(out, 40, "%.*s", (int)(len - at < 16 ? len - at : 16), (const char *)data + at);
+}
+
 json_t *cvm_json_parse_canonical(const void *data, size_t len, struct cvm_error *err)
 {
     CVM_AUTO_JSON json_t *v = cvm_json_parse(data, len, err);
@@ -74,12 +85,10 @@ json_t *cvm_json_parse_canonical(const void *data, size_t len, struct cvm_error 
         at++;
     if (at != len || at != canon.len) {
         char expected[40], got[40];
-        snprintf(expected, sizeof expected, "%.*s",
-                 (int)(canon.len - at < 16 ? canon.len - at : 16), (const char *)canon.data + at);
-        snprintf(got, sizeof got, "%.*s", (int)(len - at < 16 ? len - at : 16),
-                 (const char *)data + at);
-        cvm_fail_expected(err, CVM_E_JSON_NOT_CANONICAL, at < canon.len ? expected : "the end",
-                          at < len ? got : "the end", "first differing offset %zu", at);
+        show_piece(canon.data, canon.len, at, expected);
+        show_piece(data, len, at, got);
+        cvm_fail_expected(err, CVM_E_JSON_NOT_CANONICAL, expected, got,
+                          "first differing offset %zu", at);
         return NULL;
     }
     return CVM_TAKE(v);
