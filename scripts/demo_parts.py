@@ -2,6 +2,7 @@
 
 Each participant, the operator and the host have a folder of their own under build/demo/NAME/; only the programs 2cvm and 2cvmd
 are used, as people would use them. Every command line and its answer is in build/demo/NAME/commands.log."""
+import fcntl
 import json
 import os
 import pathlib
@@ -159,8 +160,11 @@ class Demo:
 
     # -- the life of one collaboration, piece by piece ------------------------------------------------------------------
     def prepare(self) -> None:
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        self.only_one = open(self.folder.with_suffix(".lock"), "w")  # held until the program ends
+        fcntl.flock(self.only_one, fcntl.LOCK_EX)  # another run of the same demo: after it
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
+        self.folder.mkdir()
         self.log = (self.folder / "commands.log").open("w")
         for who in (*self.people, "operator", "outsider", "public"):
             (self.folder / who).mkdir(mode=0o755 if who == "public" else 0o700)
