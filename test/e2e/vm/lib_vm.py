@@ -86,10 +86,12 @@ class Frames:
 
 class Machine:
     def __init__(self, image: str = "simulation", memory_mib: int = 512, vcpus: int = 2, cmdline: str | None = None,
-                 psp: bool = True, extra: list[str] | None = None) -> None:
+                 psp: bool = True, extra: list[str] | None = None, before=None) -> None:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="2cvm-vm-"))
         self.console_file = self.folder / "console"
         files = GUEST / image
+        if before:
+            before(self.folder)
         self.psp = None
         if psp:
             self.psp = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
