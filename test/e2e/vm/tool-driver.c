@@ -29,6 +29,7 @@
 #include "test/e2e/agent/world-internal.h"
 
 #define MEMORY_MIB 512
+#define BULK (32 << 20)
 #define SLOW_MS 120000 /* a processor that is emulated compiles slowly */
 
 static const char *folder, *measurement, *component;
@@ -120,7 +121,9 @@ static void write_manifest(struct world *w)
     json_object_set_new(isolate, "waive", json_array()); /* our kernel lacks nothing */
     add_component(w);
     world_data(w, "words", 0, "whispered in a cell");
+    world_data_large(w, "bulk", 1, BULK);
     world_channel(w, "words", NULL, "upper", "in/a.txt");
+    world_channel(w, "bulk", NULL, "upper", "in/bulk.bin");
     world_channel(w, "upper", "out/sub/b.txt", "loud", NULL);
     world_output(w, "loud", 1000);
     world_diagnostics(w, "how");
@@ -184,8 +187,11 @@ static void test_life(void **state)
     assert_int_equal(world_challenge(&w), CVM_OK);
     for (int i = 0; i < 3; i++)
         assert_int_equal(world_release(&w, i), CVM_OK);
-    for (size_t i = 0; i < w.n_items; i++)
+    for (size_t i = 0; i < w.n_items; i++) {
         assert_int_equal(world_item(&w, w.items[i].id), CVM_OK);
+        printf("item %s\n", w.items[i].id);
+        fflush(stdout);
+    }
     await(&w, "sealed");
     assert_int_equal(world_op(&w, "run"), CVM_OK);
     await(&w, "releasing");
