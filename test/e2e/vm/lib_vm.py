@@ -86,7 +86,8 @@ class Frames:
 
 class Machine:
     def __init__(self, image: str = "simulation", memory_mib: int = 512, vcpus: int = 2, cmdline: str | None = None,
-                 psp: bool = True, extra: list[str] | None = None, before=None) -> None:
+                 psp: bool = True, extra: list[str] | None = None, before=None,
+                 initramfs: pathlib.Path | None = None) -> None:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="2cvm-vm-"))
         self.console_file = self.folder / "console"
         files = GUEST / image
@@ -108,7 +109,7 @@ class Machine:
             "-object", f"memory-backend-memfd,id=ram,size={memory_mib}M,share=on",
             "-chardev", f"socket,id=vsock,path={self.folder}/vhost", "-device", "vhost-user-vsock-pci-non-transitional,chardev=vsock",
             "-serial", f"file:{self.console_file}",
-            "-kernel", str(files / "kernel"), "-initrd", str(files / "initramfs"),
+            "-kernel", str(files / "kernel"), "-initrd", str(initramfs or files / "initramfs"),
             "-append", cmdline or (files / "cmdline").read_text(), *(extra or [])],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=(self.folder / "qemu").open("wb"))
 
