@@ -59,7 +59,7 @@ class Demo:
         self.people = list(self.spec["people"])
         self.code_owner, self.code = self.spec["items"][0][0], self.spec["items"][0][1]
         self.begin = self.step_begin = time.monotonic()
-        self.log = None
+        self.log = self.only_one = None
         self.daemons: dict[str, subprocess.Popen] = {}
         self.urls: dict[str, str] = {}
         self.timings: list[tuple[str, float]] = []
@@ -134,6 +134,8 @@ class Demo:
         # Isolates outlive their daemon on purpose: those that an attack left are ended here, each by the id in its own folder.
         for pid_file in self.folder.glob("host*/state/isolates/*/psp.pid"):
             end_process(pid_file, self.folder, "2cvm-psp")
+        if self.only_one:
+            self.only_one.close()
 
     @staticmethod
     def wait(ready, seconds: float, what: str):
