@@ -64,7 +64,8 @@ static void check_chain(struct ctx *c, struct cvm_check *k)
 {
     struct cvm_error e = {0};
     static const char expected[] = "signing key, its issuer, and a root pinned in this program";
-    if (cvm_certificates_verify_with(c->certificates, c->anchors, c->n_anchors, &c->a->vek, &e) <
+    const struct cvm_report *r = c->a->have_report ? &c->a->report : NULL;
+    if (cvm_certificates_verify_for(c->certificates, c->anchors, c->n_anchors, r, &c->a->vek, &e) <
         0) {
         set(k, CVM_VERDICT_FAIL, expected, e.message);
         return;
@@ -312,6 +313,8 @@ static void check_vmpl(struct ctx *c, struct cvm_check *k)
     snprintf(got, sizeof(got), "%" PRIu64, c->a->report.vmpl);
     if (c->e->production)
         judge(k, c->a->report.vmpl == 0, "0", got);
+    else if (c->a->report.vmpl > 3) /* the host can ask in its own name, as level 0xffffffff */
+        judge(k, false, "0 to 3: asked for by a guest", got);
     else
         set(k, CVM_VERDICT_NOT_CHECKED, NULL, got);
 }
@@ -327,6 +330,10 @@ static void check_policy(struct ctx *c, struct cvm_check *k)
     uint64_t p = c->a->report.policy;
     char got[64];
     snprintf(got, sizeof(got), "0x%" PRIx64, p);
+    if (!c->e->isolate && !(p & CVM_POLICY_RESERVED1)) {
+        judge(k, false, "bit 17 set, as in every policy", got);
+        return;
+    }
     if (!c->e->isolate) {
         set(k, CVM_VERDICT_NOT_CHECKED, NULL, got);
         return;

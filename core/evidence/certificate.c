@@ -346,17 +346,54 @@ int cvm_certificates_add(struct cvm_certificates *c, const void *data, size_t le
     return cvm_certificates_add_plain(c, data, len, err);
 }
 
+/* Bytes of the DER sequence at the start of `data`; `len` when its length makes no sense, so that
+ * the reader of certificates refuses it. */
+static size_t sequence_len(const uint8_t *data, size_t len)
+{
+    if (len < 2 || data[1] == 0x80 || data[1] > 0x84)
+        return len;
+    size_t octets = data[1] & 0x80 ? data[1] & 0x7f : 0, n = octets ? 0 : data[1];
+    if (len < 2 + octets)
+        return len;
+    for (size_t i = 0; i < octets; i++)
+        n = n << 8 | data[2 + i];
+    return n <= len - 2 - octets ? 2 + octets + n : len;
+}
+
+/* One or more in a row; hosts pad with zero bytes. */
+static int add_sequences(struct cvm_certificates *c, const uint8_t *data, size_t len,
+                         struct cvm_error *err)
+{
+    while (len > 0 && data[0] == 0x30) {
+        size_t n = sequence_len(data, len);
+        if (cvm_certificate_is_crl(data, n))
+            CVM_GUARD(cvm_certificates_add_crl(c, data, n, err));
+        else
+            CVM_GUARD(cvm_certificates_add_der(c, data, n, err));
+        data += n;
+        len -= n;
+    }
+    while (len > 0 && data[0] == 0) {
+        data++;
+        len--;
+    }
+    CVM_ENSURE(len == 0, err, REFUSED, "%zu bytes after the last certificate", len);
+    return 0;
+}
+
 int cvm_certificates_add_plain(struct cvm_certificates *c, const void *data, size_t len,
                                struct cvm_error *err)
 {
     static const char begin[] = "-----BEGIN ";
     CVM_ENSURE(len > 0 && len <= 1 << 20, err, REFUSED, "a certificate file of %zu bytes", len);
-    if (((const uint8_t *)data)[0] == 0x30 && cvm_certificate_is_crl(data, len))
-        return cvm_certificates_add_crl(c, data, len, err);
-    if (((const uint8_t *)data)[0] == 0x30) /* a DER sequence */
-        return cvm_certificates_add_der(c, data, len, err);
-    CVM_ENSURE(memmem(data, len, begin, sizeof(begin) - 1) && !memchr(data, 0, len), err, REFUSED,
-               "neither DER nor PEM nor a table of certificates");
+    size_t text = len;
+    while (text > 0 && ((const char *)data)[text - 1] == '\0')
+        text--; /* hosts pad, and some count the end of a string */
+    bool pem = memmem(data, text, begin, sizeof(begin) - 1) && !memchr(data, 0, text);
+    if (!pem && ((const uint8_t *)data)[0] == 0x30)
+        return add_sequences(c, data, len, err);
+    CVM_ENSURE(pem, err, REFUSED, "neither DER nor PEM nor a table of certificates");
+    len = text;
     BIO *bio = BIO_new_mem_buf(data, (int)len);
     CVM_ENSURE(bio, err, CVM_E_NO_MEMORY, "cannot read a PEM file");
     int result = 0;
@@ -369,7 +406,8 @@ int cvm_certificates_add_plain(struct cvm_certificates *c, const void *data, siz
             result = end ? 1 : refuse(err, "a PEM block that cannot be read");
         } else if (strcmp(name, "X509 CRL") == 0 && !header[0]) {
             result = cvm_certificates_add_crl(c, der, (size_t)der_len, err);
-        } else if (strcmp(name, "CERTIFICATE") != 0 || header[0]) {
+        } else if ((strcmp(name, "CERTIFICATE") != 0 && strcmp(name, "X509 CERTIFICATE") != 0) ||
+                   header[0]) {
             result = refuse(err, "a PEM block that is no plain certificate");
         } else {
             result = cvm_certificates_add_der(c, der, (size_t)der_len, err);

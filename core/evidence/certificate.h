@@ -66,6 +66,16 @@ int cvm_certificates_add_crl(struct cvm_certificates *c, const void *der, size_t
 int cvm_certificates_verify(const struct cvm_certificates *c, struct cvm_vek *ret,
                             struct cvm_error *err) CVM_MUST_USE;
 
+/*
+ * The same for the key of one report: among several signing keys the one that signed it is
+ * returned, the first that verifies when none did. `r` may be NULL: then more than one is refused.
+ * Certificates that cannot be read are passed over, and named when something is missing.
+ */
+int cvm_certificates_verify_for(const struct cvm_certificates *c,
+                                const struct cvm_line_info *anchors, size_t n_anchors,
+                                const struct cvm_report *r, struct cvm_vek *ret,
+                                struct cvm_error *err) CVM_MUST_USE;
+
 /* The same with other anchors, for tests of this library: rows of the shape of cvm_lines(). */
 int cvm_certificates_verify_with(const struct cvm_certificates *c,
                                  const struct cvm_line_info *anchors, size_t n_anchors,

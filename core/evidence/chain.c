@@ -12,7 +12,8 @@
 
 struct pile {
     struct cvm_certificate c[CVM_CERTIFICATES_MAX];
-    size_t n;
+    size_t n, unreadable;
+    struct cvm_error first; /* why the first of those could not be read */
 };
 
 static void pile_free(struct pile *p)
@@ -70,11 +71,9 @@ static int check_leaf(const struct cvm_certificate *leaf, const struct cvm_certi
                "the signing key is named \"%s\", not \"%s\"", leaf->name, name);
     vek->line = line->line;
     CVM_GUARD(cvm_certificate_read_vek(leaf, line, vek, err));
-    size_t n = strlen(line->title);
-    CVM_ENSURE(strncmp(vek->product_name, line->title, n) == 0 &&
-                   (vek->product_name[n] == '\0' || vek->product_name[n] == '-'),
-               err, REFUSED, "the certificate is for the product \"%s\", its root for %s",
-               vek->product_name, line->title);
+    CVM_ENSURE(cvm_line_has_product(line->line, vek->product_name), err, REFUSED,
+               "the certificate is for the product \"%s\", its root for %s", vek->product_name,
+               line->title);
     return 0;
 }
 
@@ -86,18 +85,45 @@ static void add_span(struct cvm_vek *vek, const struct cvm_certificate *c)
         vek->not_after = c->not_after;
 }
 
-static int find_leaf(const struct pile *p, size_t *ret, struct cvm_error *err)
+/* Hosts deliver what they have: more than one signing key is no fault. With a report at hand the
+ * key that signed it counts; without one there is nothing to choose by. */
+static int find_leaves(const struct pile *p, const struct cvm_report *r,
+                       size_t ret[CVM_CERTIFICATES_MAX], size_t *ret_n, struct cvm_error *err)
 {
     size_t found = 0;
     for (size_t i = 0; i < p->n; i++)
-        if (p->c[i].has_amd) {
-            *ret = i;
-            found++;
-        }
+        if (p->c[i].has_amd)
+            ret[found++] = i;
     CVM_ENSURE(found > 0, err, REFUSED, "no certificate of a signing key (VCEK or VLEK) among %zu",
                p->n);
-    CVM_ENSURE(found == 1, err, REFUSED, "%zu certificates of signing keys; one is needed", found);
+    CVM_ENSURE(found == 1 || r, err, REFUSED, "%zu certificates of signing keys; one is needed",
+               found);
+    *ret_n = found;
     return 0;
+}
+
+static bool has_issuer(const struct pile *p, const struct cvm_certificate *leaf)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (&p->c[i] != leaf &&
+            X509_NAME_cmp(X509_get_issuer_name(leaf->x), X509_get_subject_name(p->c[i].x)) == 0)
+            return true;
+    return false;
+}
+
+/* Of all mistakes the most frequent: a file was forgotten, or belongs to another product. */
+static int issuer_missing(const struct cvm_certificate *leaf, struct cvm_error *err)
+{
+    char name[64];
+    if (X509_NAME_get_text_by_NID(X509_get_issuer_name(leaf->x), NID_commonName, name,
+                                  sizeof(name)) < 0)
+        name[0] = '\0';
+    for (char *p = name; *p; p++)
+        if (*p < 0x20 || *p > 0x7e)
+            *p = '?';
+    bool vlek = strncmp(name, "SEV-VLEK-", 9) == 0;
+    return cvm_fail(err, REFUSED, "the issuer of \"%s\" is missing: \"%s\" (%s)", leaf->name, name,
+                    vlek ? "ASVK" : "ASK");
 }
 
 /* Tries root `r`; the error of the deepest step that was reached stays in *err. */
@@ -143,19 +169,17 @@ static int try_root(const struct cvm_certificates *c, const struct pile *p, size
         add_span(&vek, &p->c[r]);
         add_span(&vek, &p->c[i]);
         add_span(&vek, &p->c[leaf]);
-        vek.unused = p->n - 3;
+        vek.unused = p->n + p->unreadable - 3;
         *ret = vek;
         return 0;
     }
     return -1;
 }
 
-static int verify_pile(const struct cvm_certificates *c, const struct pile *p,
+static int verify_leaf(const struct cvm_certificates *c, const struct pile *p, size_t leaf,
                        const struct cvm_line_info *anchors, size_t n_anchors, struct cvm_vek *ret,
                        struct cvm_error *err)
 {
-    size_t leaf = 0;
-    CVM_GUARD(find_leaf(p, &leaf, err));
     int depth = 0;
     for (size_t i = 0; i < p->n; i++) {
         const struct cvm_line_info *line = anchor_of(&p->c[i], anchors, n_anchors);
@@ -164,29 +188,72 @@ static int verify_pile(const struct cvm_certificates *c, const struct pile *p,
     }
     if (depth == 0)
         return cvm_fail_expected(err, REFUSED, "a root whose public key is pinned in this program",
-                                 "none", "no pinned root is among the %zu certificates", p->n);
+                                 "none",
+                                 "no pinned root (ARK) is among the %zu certificates: its key is "
+                                 "known, its certificate must be given",
+                                 p->n);
+    if (depth >= 2 && !has_issuer(p, &p->c[leaf]))
+        return issuer_missing(&p->c[leaf], err);
     return -1;
+}
+
+static int verify_pile(const struct cvm_certificates *c, const struct pile *p,
+                       const struct cvm_line_info *anchors, size_t n_anchors,
+                       const struct cvm_report *r, struct cvm_vek *ret, struct cvm_error *err)
+{
+    size_t leaves[CVM_CERTIFICATES_MAX], n = 0;
+    CVM_GUARD(find_leaves(p, r, leaves, &n, err));
+    bool found = false;
+    for (size_t i = 0; i < n; i++) {
+        struct cvm_vek vek;
+        struct cvm_error e = {0};
+        if (verify_leaf(c, p, leaves[i], anchors, n_anchors, &vek, &e) < 0) {
+            if (i == 0)
+                *err = e; /* ours, never NULL */
+            continue;
+        }
+        bool signed_it = n > 1 && cvm_report_verify_signature(r, vek.public_key, NULL) == 0;
+        if (!found || signed_it)
+            *ret = vek;
+        found = true;
+        if (signed_it)
+            break;
+    }
+    return found ? 0 : -1;
+}
+
+int cvm_certificates_verify_for(const struct cvm_certificates *c,
+                                const struct cvm_line_info *anchors, size_t n_anchors,
+                                const struct cvm_report *r, struct cvm_vek *ret,
+                                struct cvm_error *err)
+{
+    __attribute__((cleanup(pile_free))) struct pile p = {0};
+    for (size_t i = 0; i < c->n; i++) {
+        struct cvm_error e = {0};
+        if (cvm_certificate_parse(c->der[i].data, c->der[i].len, &p.c[p.n], &e) == 0) {
+            p.n++;
+        } else if (!p.unreadable++) {
+            p.first = e;
+            cvm_error_wrap(&p.first, "certificate %zu", i + 1);
+        }
+    }
+    struct cvm_error e = {0};
+    struct cvm_vek vek;
+    if (verify_pile(c, &p, anchors, n_anchors, r, &vek, &e) < 0) {
+        /* Some certificate is missing: it may well be the one that could not be read. */
+        if (err)
+            *err = p.unreadable ? p.first : e;
+        return -1;
+    }
+    *ret = vek;
+    return 0;
 }
 
 int cvm_certificates_verify_with(const struct cvm_certificates *c,
                                  const struct cvm_line_info *anchors, size_t n_anchors,
                                  struct cvm_vek *ret, struct cvm_error *err)
 {
-    __attribute__((cleanup(pile_free))) struct pile p = {0};
-    for (size_t i = 0; i < c->n; i++) {
-        if (cvm_certificate_parse(c->der[i].data, c->der[i].len, &p.c[p.n], err) < 0)
-            return cvm_error_wrap(err, "certificate %zu", i + 1);
-        p.n++;
-    }
-    struct cvm_error e = {0};
-    struct cvm_vek vek;
-    if (verify_pile(c, &p, anchors, n_anchors, &vek, &e) < 0) {
-        if (err)
-            *err = e;
-        return -1;
-    }
-    *ret = vek;
-    return 0;
+    return cvm_certificates_verify_for(c, anchors, n_anchors, NULL, ret, err);
 }
 
 int cvm_certificates_verify(const struct cvm_certificates *c, struct cvm_vek *ret,
@@ -194,7 +261,7 @@ int cvm_certificates_verify(const struct cvm_certificates *c, struct cvm_vek *re
 {
     size_t n;
     const struct cvm_line_info *anchors = cvm_lines(&n);
-    return cvm_certificates_verify_with(c, anchors, n, ret, err);
+    return cvm_certificates_verify_for(c, anchors, n, NULL, ret, err);
 }
 
 /* ---- the report's signature ---- */

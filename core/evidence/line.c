@@ -33,6 +33,12 @@ static const struct {
     {0x1a, 0x00, 0x11, CVM_LINE_TURIN},
 };
 
+/* Products whose keys another line's root certifies; every line has one of its own title. */
+static const struct {
+    const char *name;
+    enum cvm_line line;
+} products[] = {{"Bergamo", CVM_LINE_GENOA}, {"Siena", CVM_LINE_GENOA}};
+
 static struct cvm_line_info infos[ROWS];
 
 /* The pinned digests are written as text in the table; decoded once, before main, so that no caller
@@ -81,6 +87,22 @@ enum cvm_line cvm_line_by_cpuid(uint64_t family, uint64_t model)
         if (models[i].family == family && model >= models[i].first && model <= models[i].last)
             return models[i].line;
     return CVM_LINE_UNKNOWN;
+}
+
+/* "Milan", or with a stepping "Milan-B0". */
+static bool is_product(const char *text, const char *name)
+{
+    size_t n = strlen(name);
+    return strncmp(text, name, n) == 0 && (text[n] == '\0' || text[n] == '-');
+}
+
+bool cvm_line_has_product(enum cvm_line line, const char *product_name)
+{
+    const struct cvm_line_info *info = cvm_line_info(line);
+    bool has = info && is_product(product_name, info->title);
+    for (size_t i = 0; i < sizeof(products) / sizeof(products[0]); i++)
+        has |= products[i].line == line && is_product(product_name, products[i].name);
+    return has;
 }
 
 struct cvm_tcb cvm_tcb_decode(const uint8_t t[8], enum cvm_tcb_layout layout)

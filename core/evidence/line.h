@@ -32,6 +32,9 @@ enum cvm_line cvm_line_by_name(const char *name);
 
 /* From the CPUID fields of a report of version 3 or later. */
 enum cvm_line cvm_line_by_cpuid(uint64_t family, uint64_t model);
+/* Whether a certificate's productName is of this line: its title, alone or with a stepping; also
+ * those of its relatives (Bergamo and Siena under Genoa's root). */
+bool cvm_line_has_product(enum cvm_line line, const char *product_name);
 
 /* The parts of a TCB version; compared one by one, never as one number. `fmc` is -1 where the
  * layout has none. */

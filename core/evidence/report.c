@@ -78,7 +78,10 @@ int cvm_report_parse(const void *data, size_t len, struct cvm_report *ret, struc
         char got[32];
         snprintf(got, sizeof(got), "%zu bytes", len);
         return cvm_fail_expected(err, CVM_E_REPORT_FORMAT, "1184 bytes", got,
-                                 "the report has the wrong size");
+                                 len < CVM_REPORT_LEN
+                                     ? "the report is too short: it was cut off"
+                                     : "the report is too long: cut out its 1184 bytes "
+                                       "(an Azure HCL report has them at offset 32)");
     }
     struct cvm_report r = {0};
     memcpy(r.raw, data, len);
