@@ -63,14 +63,28 @@ static int run_diff(struct cli *c, struct cvm_error *err)
     return n ? CLI_EXIT_REFUSED : CLI_EXIT_OK;
 }
 
-/* RFC 3339 in UTC, "2025-06-01T00:00:00Z". */
+/* RFC 3339: "2025-06-01T00:00:00Z", with a fraction (passed over) or an offset such as +02:00. */
 static int parse_time(const char *text, int64_t *ret, struct cvm_error *err)
 {
     struct tm tm = {0};
-    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    CVM_ENSURE(end && !*end && strlen(text) == 20, err, CVM_E_USAGE,
-               "--at needs a time like 2025-06-01T00:00:00Z");
-    *ret = timegm(&tm);
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+    bool good = end && end - text == 19;
+    if (good && *end == '.') {
+        size_t digits = strspn(end + 1, "0123456789");
+        good = digits > 0;
+        end += 1 + digits;
+    }
+    int64_t offset = 0;
+    if (good && (*end == '+' || *end == '-')) {
+        struct tm o = {0};
+        const char *rest = strptime(end + 1, "%H:%M", &o);
+        good = rest && rest - end == 6 && !*rest;
+        offset = (*end == '-' ? -1 : 1) * (o.tm_hour * 3600 + o.tm_min * 60);
+    } else {
+        good = good && strcmp(end, "Z") == 0;
+    }
+    CVM_ENSURE(good, err, CVM_E_USAGE, "--at needs a time like 2025-06-01T00:00:00Z");
+    *ret = timegm(&tm) - offset;
     return 0;
 }
 
@@ -112,18 +126,26 @@ struct wanted {
     struct cvm_expectations e;
 };
 
-static int hex_option(const struct cli *c, const char *name, uint8_t *ret, size_t len,
-                      const uint8_t **set, struct cvm_error *err)
+/* Hex as other programs print it: in either case, our own prefix allowed. */
+static int hex_text(const char *text, const char *prefix, uint8_t *ret, size_t len,
+                    struct cvm_error *err)
+{
+    size_t n = strlen(prefix);
+    CVM_AUTO_FREE char *lower = cvm_printf("%s", strncmp(text, prefix, n) == 0 ? text + n : text);
+    for (char *p = lower; *p; p++)
+        if (*p >= 'A' && *p <= 'F')
+            *p = (char)(*p - 'A' + 'a');
+    return cvm_hex_decode(lower, ret, len, err);
+}
+
+static int hex_option(const struct cli *c, const char *name, const char *prefix, uint8_t *ret,
+                      size_t len, const uint8_t **set, struct cvm_error *err)
 {
     const char *text = cli_opt(c, name);
     if (!text)
         return 0;
-    if (cvm_hex_decode(text, ret, len, err) < 0) {
-        cvm_error_wrap(err, "--%s needs %zu lower-case hex digits", name, 2 * len);
-        if (err)
-            err->code = CVM_E_USAGE;
-        return -1;
-    }
+    if (hex_text(text, prefix, ret, len, err) < 0)
+        return cvm_fail(err, CVM_E_USAGE, "--%s needs %zu hex digits", name, 2 * len);
     *set = ret;
     return 0;
 }
@@ -134,17 +156,16 @@ static int read_wanted(const struct cli *c, struct wanted *w, struct cvm_error *
     w->e.production = cli_flag(c, "production");
     if (cli_opt(c, "at"))
         CVM_GUARD(parse_time(cli_opt(c, "at"), &w->e.time, err));
-    CVM_GUARD(hex_option(c, "host-data", w->host_data, sizeof(w->host_data), &w->e.host_data, err));
-    CVM_GUARD(hex_option(c, "report-data", w->report_data, sizeof(w->report_data),
+    CVM_GUARD(hex_option(c, "host-data", "sha256:", w->host_data, sizeof(w->host_data),
+                         &w->e.host_data, err));
+    CVM_GUARD(hex_option(c, "report-data", "", w->report_data, sizeof(w->report_data),
                          &w->e.report_data, err));
     const char *text;
     for (int i = 0; (text = cli_opt_at(c, "measurement", i)); i++) {
         CVM_ENSURE(i < CVM_MEASUREMENTS_MAX, err, CVM_E_USAGE, "at most %d measurements",
                    CVM_MEASUREMENTS_MAX);
-        if (strncmp(text, "sha384:", 7) == 0)
-            text += 7;
-        if (cvm_hex_decode(text, w->measurements[i], CVM_MEASUREMENT_LEN, err) < 0)
-            return cvm_fail(err, CVM_E_USAGE, "--measurement needs 96 lower-case hex digits");
+        if (hex_text(text, "sha384:", w->measurements[i], CVM_MEASUREMENT_LEN, err) < 0)
+            return cvm_fail(err, CVM_E_USAGE, "--measurement needs 96 hex digits");
         w->e.n_measurements = (size_t)i + 1;
     }
     w->e.measurements = w->measurements;
