@@ -107,6 +107,8 @@ void cvm_appraisal_print(const struct cvm_appraisal *a, struct cvm_buf *out)
     }
     if (a->checks[CVM_CHECK_FRESHNESS].verdict == CVM_VERDICT_NOT_CHECKED)
         line(out, "freshness NOT CHECKED: without a nonce of your own this may be a recording");
+    if (a->outcome == CVM_OUTCOME_VERIFIED && (a->report.policy & CVM_POLICY_DEBUG))
+        line(out, "debugging is ALLOWED: the host can read and change this guest's memory");
     if (a->outcome == CVM_OUTCOME_VERIFIED) {
         line(out, "VERIFIED: everything that was checked holds, on genuine hardware");
     } else if (a->outcome == CVM_OUTCOME_SIMULATED) {

@@ -56,6 +56,26 @@ static void test_mixed(void **state)
         }
 }
 
+/* All 9,472: the signed bytes, the signature, and what must be zero around it. */
+static void test_bits_of_a_report(void **state)
+{
+    (void)state;
+    if (!vectors_here())
+        skip();
+    const struct cvm_expectations e = {.time = vectors[4].time};
+    struct cvm_appraisal right = check(&vectors[4], &vectors[4], &e);
+    assert_int_equal(right.outcome, CVM_OUTCOME_VERIFIED);
+    CVM_AUTO_BUF struct cvm_buf b = vector_file(vectors[4].report);
+    for (size_t bit = 0; bit < 8 * CVM_REPORT_LEN; bit++) {
+        b.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        struct cvm_report r;
+        if (cvm_report_parse(b.data, b.len, &r, NULL) == 0 &&
+            cvm_report_verify_signature(&r, right.vek.public_key, NULL) == 0)
+            fail_msg("bit %zu of the report can be changed", bit);
+        b.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+}
+
 static void test_production(void **state)
 {
     (void)state;
@@ -235,10 +255,15 @@ static void test_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_genuine),    cmocka_unit_test(test_mixed),
-        cmocka_unit_test(test_production), cmocka_unit_test(test_expired),
-        cmocka_unit_test(test_bogus_chip), cmocka_unit_test(test_expectations),
-        cmocka_unit_test(test_roots),      cmocka_unit_test(test_bits_of_certificates),
+        cmocka_unit_test(test_genuine),
+        cmocka_unit_test(test_mixed),
+        cmocka_unit_test(test_production),
+        cmocka_unit_test(test_expired),
+        cmocka_unit_test(test_bogus_chip),
+        cmocka_unit_test(test_expectations),
+        cmocka_unit_test(test_roots),
+        cmocka_unit_test(test_bits_of_a_report),
+        cmocka_unit_test(test_bits_of_certificates),
         cmocka_unit_test(test_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

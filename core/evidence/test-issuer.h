@@ -6,6 +6,8 @@
 #ifndef CVM_EVIDENCE_TEST_ISSUER_H
 #define CVM_EVIDENCE_TEST_ISSUER_H
 
+#include <openssl/bn.h>
+#include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
@@ -196,6 +198,65 @@ ISSUER void made_chain_free(struct made_chain *m)
 {
     cvm_certificates_free(&m->c);
     EVP_PKEY_free(m->leaf);
+}
+
+#define NOW 1800000000 /* within the validity of what is made here */
+
+/* The table of lines, with the test's root in the place of AMD's for this line. */
+ISSUER struct cvm_line_info issuer_anchor(enum cvm_line line)
+{
+    struct cvm_line_info a = *cvm_line_info(line);
+    a.root = issuer_digest();
+    return a;
+}
+
+ISSUER void issuer_sign_report(const struct made_chain *m, struct cvm_report *r,
+                               uint8_t out[CVM_REPORT_LEN])
+{
+    cvm_report_write(r, out);
+    uint8_t der[128];
+    size_t len = sizeof(der);
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    assert_int_equal(EVP_DigestSignInit(ctx, NULL, EVP_sha384(), NULL, m->leaf), 1);
+    assert_int_equal(EVP_DigestSign(ctx, der, &len, out, CVM_REPORT_SIGNED_LEN), 1);
+    EVP_MD_CTX_free(ctx);
+    const unsigned char *p = der;
+    ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &p, (long)len);
+    BN_bn2lebinpad(ECDSA_SIG_get0_r(sig), r->signature_r, 72);
+    BN_bn2lebinpad(ECDSA_SIG_get0_s(sig), r->signature_s, 72);
+    ECDSA_SIG_free(sig);
+    cvm_report_write(r, out);
+}
+
+ISSUER struct cvm_report issuer_report(const struct made_chain *m, const struct chain_spec *s,
+                                       uint64_t version)
+{
+    struct cvm_report r = {.version = version,
+                           .policy = CVM_POLICY_RESERVED1 | CVM_POLICY_SMT,
+                           .signature_algo = 1,
+                           .platform_info = 0x65,
+                           .current_major = 1,
+                           .committed_major = 1};
+    const struct cvm_line_info *line = cvm_line_info(s->line);
+    const struct {
+        enum cvm_line line;
+        uint8_t family, model;
+    } cpus[] = {{CVM_LINE_MILAN, 0x19, 1}, {CVM_LINE_GENOA, 0x19, 0xa0}, {CVM_LINE_TURIN, 0x1a, 2}};
+    for (size_t i = 0; version >= 3 && i < 3; i++)
+        if (cpus[i].line == s->line) {
+            r.cpuid_family = cpus[i].family;
+            r.cpuid_model = cpus[i].model;
+        }
+    cvm_tcb_encode(&m->tcb, line->layout, r.reported_tcb);
+    memcpy(r.current_tcb, r.reported_tcb, 8);
+    memcpy(r.committed_tcb, r.reported_tcb, 8);
+    memcpy(r.launch_tcb, r.reported_tcb, 8);
+    memset(r.report_id_ma, 0xff, 32);
+    if (s->kind == CVM_VEK_VLEK)
+        r.key_info = CVM_KEY_SIGNER_VLEK << 2;
+    else
+        memcpy(r.chip_id, m->chip, CVM_CHIP_ID_LEN);
+    return r;
 }
 
 #endif

@@ -1,75 +1,14 @@
 /* All processor lines and every departure from a right chain, under a root of the test's own. */
 #include "core/evidence/test-issuer.h"
 
-#include <openssl/bn.h>
-#include <openssl/ec.h>
-
 #include "core/evidence/appraise-internal.h"
-
-#define NOW 1800000000
-
-/* The table of lines, with the test's root in the place of AMD's for this line. */
-static struct cvm_line_info anchor(enum cvm_line line)
-{
-    struct cvm_line_info a = *cvm_line_info(line);
-    a.root = issuer_digest();
-    return a;
-}
-
-static void sign(const struct made_chain *m, struct cvm_report *r, uint8_t out[CVM_REPORT_LEN])
-{
-    cvm_report_write(r, out);
-    uint8_t der[128];
-    size_t len = sizeof(der);
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    assert_int_equal(EVP_DigestSignInit(ctx, NULL, EVP_sha384(), NULL, m->leaf), 1);
-    assert_int_equal(EVP_DigestSign(ctx, der, &len, out, CVM_REPORT_SIGNED_LEN), 1);
-    EVP_MD_CTX_free(ctx);
-    const unsigned char *p = der;
-    ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &p, (long)len);
-    BN_bn2lebinpad(ECDSA_SIG_get0_r(sig), r->signature_r, 72);
-    BN_bn2lebinpad(ECDSA_SIG_get0_s(sig), r->signature_s, 72);
-    ECDSA_SIG_free(sig);
-    cvm_report_write(r, out);
-}
-
-static struct cvm_report report_of(const struct made_chain *m, const struct chain_spec *s,
-                                   uint64_t version)
-{
-    struct cvm_report r = {.version = version,
-                           .policy = CVM_POLICY_RESERVED1 | CVM_POLICY_SMT,
-                           .signature_algo = 1,
-                           .platform_info = 0x65,
-                           .current_major = 1,
-                           .committed_major = 1};
-    const struct cvm_line_info *line = cvm_line_info(s->line);
-    const struct {
-        enum cvm_line line;
-        uint8_t family, model;
-    } cpus[] = {{CVM_LINE_MILAN, 0x19, 1}, {CVM_LINE_GENOA, 0x19, 0xa0}, {CVM_LINE_TURIN, 0x1a, 2}};
-    for (size_t i = 0; version >= 3 && i < 3; i++)
-        if (cpus[i].line == s->line) {
-            r.cpuid_family = cpus[i].family;
-            r.cpuid_model = cpus[i].model;
-        }
-    cvm_tcb_encode(&m->tcb, line->layout, r.reported_tcb);
-    memcpy(r.current_tcb, r.reported_tcb, 8);
-    memcpy(r.committed_tcb, r.reported_tcb, 8);
-    memcpy(r.launch_tcb, r.reported_tcb, 8);
-    memset(r.report_id_ma, 0xff, 32);
-    if (s->kind == CVM_VEK_VLEK)
-        r.key_info = CVM_KEY_SIGNER_VLEK << 2;
-    else
-        memcpy(r.chip_id, m->chip, CVM_CHIP_ID_LEN);
-    return r;
-}
 
 static struct cvm_appraisal judge(const struct made_chain *m, const struct chain_spec *s,
                                   struct cvm_report *r, bool production)
 {
     uint8_t raw[CVM_REPORT_LEN];
-    sign(m, r, raw);
-    struct cvm_line_info a = anchor(s->line);
+    issuer_sign_report(m, r, raw);
+    struct cvm_line_info a = issuer_anchor(s->line);
     const struct cvm_expectations e = {.time = NOW, .production = production};
     struct cvm_appraisal out;
     cvm_evidence_check_with(raw, sizeof(raw), &m->c, &a, 1, &e, &out);
@@ -88,7 +27,7 @@ static void test_lines(void **state)
                     .line = line, .kind = (enum cvm_vek_kind)kind, .wrapped_hwid = version == 2};
                 struct made_chain m;
                 make_chain(&s, &m);
-                struct cvm_report r = report_of(&m, &s, version);
+                struct cvm_report r = issuer_report(&m, &s, version);
                 struct cvm_appraisal a = judge(&m, &s, &r, true);
                 CVM_AUTO_BUF struct cvm_buf text = {0};
                 cvm_appraisal_print(&a, &text);
@@ -152,7 +91,7 @@ static void test_chains(void **state)
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct made_chain m;
         make_chain(&bad[i].s, &m);
-        struct cvm_line_info a = anchor(bad[i].s.line);
+        struct cvm_line_info a = issuer_anchor(bad[i].s.line);
         struct cvm_vek vek;
         struct cvm_error err = {0};
         if (cvm_certificates_verify_with(&m.c, &a, 1, &vek, &err) == 0)
@@ -171,7 +110,7 @@ static void test_two_leaves(void **state)
     make_chain(&s, &other);
     assert_int_equal(cvm_certificates_add_der(&m.c, other.c.der[0].data, other.c.der[0].len, NULL),
                      0);
-    struct cvm_line_info a = anchor(s.line);
+    struct cvm_line_info a = issuer_anchor(s.line);
     struct cvm_vek vek;
     assert_int_equal(cvm_certificates_verify_with(&m.c, &a, 1, &vek, NULL), -1);
     made_chain_free(&m);
@@ -193,7 +132,7 @@ static void test_reports(void **state)
     const struct chain_spec s = {.line = CVM_LINE_TURIN};
     struct made_chain m;
     make_chain(&s, &m);
-    struct cvm_report good = report_of(&m, &s, 5), r = good;
+    struct cvm_report good = issuer_report(&m, &s, 5), r = good;
     r.chip_id[63] = 1;
     only(judge(&m, &s, &r, true), CVM_CHECK_CHIP_CERT, "a tail behind Turin's chip id");
     r = good;
@@ -224,7 +163,7 @@ static void test_reports(void **state)
     size_t len;
     EVP_PKEY_get_octet_string_param(m.leaf, "pub", point, sizeof(point), &len);
     r = good;
-    sign(&m, &r, raw);
+    issuer_sign_report(&m, &r, raw);
     assert_int_equal(cvm_report_verify_signature(&r, point, NULL),
                      -1); /* `raw` of r is not filled */
     assert_int_equal(cvm_report_parse(raw, sizeof(raw), &r, NULL), 0);
@@ -305,7 +244,7 @@ static void test_revocation(void **state)
             struct made_chain m;
             make_chain(&s, &m);
             add_crl(&m, "ARK-Genoa", cases[i].fault);
-            struct cvm_report r = report_of(&m, &s, 3);
+            struct cvm_report r = issuer_report(&m, &s, 3);
             struct cvm_appraisal a = judge(&m, &s, &r, true);
             if (a.checks[CVM_CHECK_REVOCATION].verdict != cases[i].verdict)
                 fail_msg("case %zu: %s", i,

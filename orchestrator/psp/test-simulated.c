@@ -102,6 +102,8 @@ static struct cvm_appraisal judge(struct scene *s)
 static void refused_for(struct scene *s, unsigned checks, const char *what)
 {
     struct cvm_appraisal a = judge(s);
+    CVM_AUTO_BUF struct cvm_buf page = {0};
+    cvm_appraisal_print(&a, &page);
     assert_int_equal(a.outcome, CVM_OUTCOME_REFUSED);
     assert_int_equal(cvm_appraisal_exit_code(&a), 1);
     for (unsigned i = 0; i < CVM_CHECKS; i++) {
@@ -110,6 +112,11 @@ static void refused_for(struct scene *s, unsigned checks, const char *what)
             fail_msg("%s: check %s is \"%s\" (expected %s, got %s)", what,
                      cvm_check_info((enum cvm_check_id)i)->name,
                      cvm_verdict_text(a.checks[i].verdict), a.checks[i].expected, a.checks[i].got);
+        /* The page for people says of each failed check what is wrong and what to do. */
+        const struct cvm_check_info *info = cvm_check_info((enum cvm_check_id)i);
+        if (fails && (!strstr(cvm_buf_cstr(&page), info->failed) ||
+                      !strstr(cvm_buf_cstr(&page), info->remedy)))
+            fail_msg("%s: check %s is not explained", what, info->name);
     }
     struct cvm_error err = {0};
     assert_int_equal(cvm_appraisal_error(&a, &err), -1);
