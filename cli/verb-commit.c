@@ -2,10 +2,12 @@
  * machine has checked them. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/client.h"
 #include "cli/file.h"
 #include "core/evidence/measure-sim.h"
+#include "core/evidence/measure-snp.h"
 #include "core/manifest/commitment.h"
 #include "core/manifest/explain.h"
 
@@ -73,31 +75,49 @@ static int check_own(const struct cli *c, const struct cvm_manifest *m, int me,
     return 0;
 }
 
+/* For each kind of isolate that the manifest allows and the folder holds an image of. A simulated
+ * machine is not measured by anything that a folder could show: its entry must be trusted. */
+static int measure_image(const struct cvm_manifest *m, const char *image,
+                         uint8_t ret[2][CVM_SHA384_LEN], size_t *ret_n, struct cvm_error *err)
+{
+    size_t n = 0;
+    CVM_AUTO_FREE char *kernel = cvm_printf("%s/kernel", image);
+    bool machine = access(kernel, F_OK) == 0;
+    if (cvm_manifest_has_platform(m, CVM_PLATFORM_SEV_SNP) && machine)
+        CVM_GUARD(cvm_measure_snp_folder(image, m->isolate.vcpus, ret[n++], err));
+    if (cvm_manifest_has_platform(m, CVM_PLATFORM_SIM_PROCESS) && !machine)
+        CVM_GUARD(cvm_measure_sim_folder(image, m->isolate.vcpus, ret[n++], err));
+    *ret_n = n;
+    return 0;
+}
+
 /* Every measurement that the manifest allows was computed here from the image, or is in the trusted
  * list. */
 static int check_measurements(const struct cli *c, const struct cvm_manifest *m,
                               struct cvm_error *err)
 {
     const char *image = cli_opt(c, "image");
-    uint8_t own[CVM_SHA384_LEN] = {0};
-    bool have_own = image && cvm_manifest_has_platform(m, CVM_PLATFORM_SIM_PROCESS);
-    if (have_own)
-        CVM_GUARD(cvm_measure_sim_folder(image, m->isolate.vcpus, own, err));
+    uint8_t own[2][CVM_SHA384_LEN];
+    size_t n_own = 0;
+    if (image)
+        CVM_GUARD(measure_image(m, image, own, &n_own, err));
     for (uint32_t i = 0; i < m->isolate.n_measurements; i++) {
-        bool trusted = have_own && memcmp(own, m->isolate.measurements[i], sizeof own) == 0;
+        bool trusted = false;
+        for (size_t k = 0; k < n_own; k++)
+            trusted |= memcmp(own[k], m->isolate.measurements[i], CVM_SHA384_LEN) == 0;
         if (!trusted)
             CVM_GUARD(cli_trusted_has(c, m->isolate.measurements[i], &trusted, err));
         if (trusted)
             continue;
-        CVM_AUTO_FREE char *own_hex = cvm_hex(own, sizeof own);
-        CVM_AUTO_FREE char *got_hex = cvm_hex(m->isolate.measurements[i], sizeof own);
-        CVM_AUTO_FREE char *expected = cvm_printf("sha384:%s", own_hex);
+        CVM_AUTO_FREE char *got_hex = cvm_hex(m->isolate.measurements[i], CVM_SHA384_LEN);
         CVM_AUTO_FREE char *got = cvm_printf("sha384:%s", got_hex);
-        if (have_own)
-            return cvm_fail_expected(err, CVM_E_MEASUREMENT_UNKNOWN, expected, got,
-                                     "the image %s has another one", image);
-        return cvm_fail_expected(err, CVM_E_MEASUREMENT_UNKNOWN, NULL, got,
-                                 "give --image DIR to recompute it");
+        if (!n_own)
+            return cvm_fail_expected(err, CVM_E_MEASUREMENT_UNKNOWN, NULL, got,
+                                     "give --image DIR to recompute it");
+        CVM_AUTO_FREE char *own_hex = cvm_hex(own[0], CVM_SHA384_LEN);
+        CVM_AUTO_FREE char *expected = cvm_printf("sha384:%s", own_hex);
+        return cvm_fail_expected(err, CVM_E_MEASUREMENT_UNKNOWN, expected, got,
+                                 "the image %s has another one", image);
     }
     return 0;
 }

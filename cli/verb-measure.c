@@ -2,6 +2,7 @@
  * manifest needs. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/file.h"
@@ -57,7 +58,7 @@ static int features_of(const struct cli *c, uint64_t *ret, struct cvm_error *err
 static int measure_snp(const struct cli *c, uint32_t vcpus, uint8_t ret[CVM_SHA384_LEN],
                        struct cvm_error *err)
 {
-    const char *model = cli_opt(c, "cpu") ? cli_opt(c, "cpu") : "EPYC-v4";
+    const char *model = cli_opt(c, "cpu") ? cli_opt(c, "cpu") : CVM_SNP_VCPU_DEFAULT;
     CVM_AUTO_BUF struct cvm_buf ovmf = {0};
     CVM_GUARD(cli_file_read(cli_opt(c, "ovmf"), CVM_SNP_FIRMWARE_MAX, &ovmf, err));
     struct cvm_snp_kernel k;
@@ -87,19 +88,21 @@ static int run(struct cli *c, struct cvm_error *err)
     const char *image = cli_opt(c, "image"), *ovmf = cli_opt(c, "ovmf");
     CVM_GUARD(cli_opt_int(c, "vcpus", 1, CVM_SNP_VCPUS_MAX, 0, &vcpus, err));
     CVM_ENSURE(vcpus > 0, err, CVM_E_USAGE, "--vcpus is needed: it is part of the measurement");
-    CVM_ENSURE(!image != !ovmf, err, CVM_E_USAGE,
-               "--image DIR for a simulated process, or --ovmf FILE for SEV-SNP");
+    CVM_ENSURE(!image != !ovmf, err, CVM_E_USAGE, "--image DIR, or --ovmf FILE for SEV-SNP");
+    CVM_AUTO_FREE char *kernel = image ? cvm_printf("%s/kernel", image) : NULL;
+    bool machine = ovmf || access(kernel, F_OK) == 0;
     uint8_t m[CVM_SHA384_LEN], block[CVM_SNP_ID_BLOCK_LEN];
     if (image)
-        CVM_GUARD(cvm_measure_sim_folder(image, (uint32_t)vcpus, m, err));
+        CVM_GUARD((machine ? cvm_measure_snp_folder
+                           : cvm_measure_sim_folder)(image, (uint32_t)vcpus, m, err));
     else
         CVM_GUARD(measure_snp(c, (uint32_t)vcpus, m, err));
     CVM_AUTO_FREE char *hex = cvm_hex(m, sizeof(m));
     CVM_AUTO_FREE char *text = cvm_printf("sha384:%s", hex);
     cli_say(c, "%s\n", text);
-    json_t *o = json_pack("{s:s, s:[s], s:I}", "platform", image ? "sim-process" : "sev-snp",
+    json_t *o = json_pack("{s:s, s:[s], s:I}", "platform", machine ? "sev-snp" : "sim-process",
                           "measurements", text, "vcpus", (json_int_t)vcpus);
-    if (ovmf) {
+    if (machine) {
         cvm_snp_id_block(m, 0, CVM_POLICY_RESERVED1 | CVM_POLICY_SMT, block);
         CVM_AUTO_FREE char *id = cvm_hex(block, sizeof(block));
         json_object_set_new(o, "id_block", json_string(id));
@@ -109,7 +112,8 @@ static int run(struct cli *c, struct cvm_error *err)
 }
 
 static const struct cli_option OPTIONS[] = {
-    {"image", 0, "DIR", "folder with 2cvm-agent, 2cvm-compile, 2cvm-cell (simulated process)"},
+    {"image", 0, "DIR",
+     "folder with firmware, kernel, initramfs, cmdline (SEV-SNP), or the three guest programs"},
     {"ovmf", 0, "FILE", "firmware image of the AmdSev kind (SEV-SNP)"},
     {"kernel", 0, "FILE", "kernel that the firmware boots and checks"},
     {"initrd", 0, "FILE", "its initramfs"},

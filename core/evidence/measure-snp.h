@@ -39,6 +39,15 @@ const char *cvm_snp_vcpu_model(size_t i);
 int cvm_measure_snp(const struct cvm_snp_guest *g, uint8_t ret[CVM_SHA384_LEN],
                     struct cvm_error *err) CVM_MUST_USE;
 
+/*
+ * The same for an image folder: `firmware` (OVMF, AmdSev build), `kernel`, `initramfs`, `cmdline`
+ * as `./run image` makes them, and perhaps `cpu`, the name of QEMU's processor model. Regular files
+ * only; links are not followed at the last part.
+ */
+#define CVM_SNP_VCPU_DEFAULT "EPYC-v4"
+int cvm_measure_snp_folder(const char *folder, uint32_t vcpus, uint8_t ret[CVM_SHA384_LEN],
+                           struct cvm_error *err) CVM_MUST_USE;
+
 /* The digest that the ID block carries is the launch digest; this is the whole 96-byte block. */
 #define CVM_SNP_ID_BLOCK_LEN 96
 void cvm_snp_id_block(const uint8_t launch[CVM_SHA384_LEN], uint32_t guest_svn, uint64_t policy,

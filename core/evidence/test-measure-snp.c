@@ -2,6 +2,7 @@
 #include "core/evidence/test-vectors.h"
 
 #include <jansson.h>
+#include <unistd.h>
 
 #include "core/base/encode.h"
 #include "core/base/json.h"
@@ -44,6 +45,58 @@ static void test_published(void **state)
         assert_string_equal(hex, text_of(c, "digest"));
     }
     assert_int_equal(i, 10);
+}
+
+static void put(const char *folder, const char *name, const void *data, size_t len)
+{
+    CVM_AUTO_FREE char *path = cvm_printf("%s/%s", folder, name);
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(data, 1, len, f), len);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* A folder gives what its files give; a missing or wrong one gives nothing. */
+static void test_folder(void **state)
+{
+    (void)state;
+    CVM_AUTO_BUF struct cvm_buf ovmf = vector_file("measure/ovmf_AmdSev_suffix.bin");
+    if (!ovmf.len)
+        skip();
+    char folder[] = "/tmp/2cvm-measure-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    uint8_t d[48], want[48];
+    struct cvm_error err = {0};
+    assert_int_equal(cvm_measure_snp_folder(folder, 2, d, &err), -1);
+    put(folder, "firmware", ovmf.data, ovmf.len);
+    put(folder, "kernel", "kernel", 6);
+    put(folder, "initramfs", "initramfs", 9);
+    put(folder, "cmdline", "console=ttyS0\n", 14);
+    const struct cvm_snp_kernel k = {cvm_sha256("kernel", 6), cvm_sha256("initramfs", 9),
+                                     cvm_snp_cmdline_digest("console=ttyS0")};
+    struct cvm_snp_guest g = {.firmware = CVM_BYTES(ovmf.data, ovmf.len),
+                              .kernel = &k,
+                              .vcpus = 2,
+                              .vcpu_signature = cvm_snp_vcpu_signature("EPYC-v4"),
+                              .features = 1};
+    assert_int_equal(cvm_measure_snp(&g, want, NULL), 0);
+    assert_int_equal(cvm_measure_snp_folder(folder, 2, d, NULL), 0);
+    assert_memory_equal(d, want, 48);
+    put(folder, "cpu", "EPYC-Milan\n", 11);
+    g.vcpu_signature = cvm_snp_vcpu_signature("EPYC-Milan");
+    assert_int_equal(cvm_measure_snp(&g, want, NULL), 0);
+    assert_int_equal(cvm_measure_snp_folder(folder, 2, d, NULL), 0);
+    assert_memory_equal(d, want, 48);
+    put(folder, "cpu", "host\n", 5);
+    assert_int_equal(cvm_measure_snp_folder(folder, 2, d, &err), -1);
+    put(folder, "cmdline", "a\0b", 3);
+    assert_int_equal(cvm_measure_snp_folder(folder, 2, d, &err), -1);
+    const char *const names[] = {"firmware", "kernel", "initramfs", "cmdline", "cpu"};
+    for (size_t i = 0; i < 5; i++) {
+        CVM_AUTO_FREE char *path = cvm_printf("%s/%s", folder, names[i]);
+        assert_int_equal(unlink(path), 0);
+    }
+    assert_int_equal(rmdir(folder), 0);
 }
 
 static void test_id_block(void **state)
@@ -118,6 +171,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_published),
+        cmocka_unit_test(test_folder),
         cmocka_unit_test(test_id_block),
         cmocka_unit_test(test_refusals),
     };
