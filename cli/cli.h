@@ -69,7 +69,9 @@ bool cli_flag(const struct cli *c, const char *name);
 int cli_opt_int(const struct cli *c, const char *name, int64_t min, int64_t max, int64_t absent,
                 int64_t *ret, struct cvm_error *err) CVM_MUST_USE;
 
-/* For people: to stdout, nothing with --json. */
+/* Text as it is, UTF-8 too, but '?' for everything that drives a terminal; ends of lines stay. */
+void cli_print_safe(FILE *out, const char *text);
+/* For people: to stdout, by cli_print_safe(); nothing with --json. */
 void cli_say(const struct cli *c, const char *fmt, ...) CVM_PRINTF(2, 3);
 /* A remark for people on stderr, also with --json. */
 void cli_note(const struct cli *c, const char *fmt, ...) CVM_PRINTF(2, 3);

@@ -298,17 +298,24 @@ int cli_folder_check(const char *folder, const struct cvm_manifest *m,
     return 0;
 }
 
+/* What comes from the folder's files stays on its line. */
+static const char *text_of(const json_t *row, const char *name, char *out, size_t size)
+{
+    return cli_plain(json_string_value(json_object_get(row, name)), out, size);
+}
+
 void cli_folder_check_say(const struct cli *c, const struct cli_folder_check *check)
 {
     size_t i;
     json_t *row;
     json_array_foreach(check->rows, i, row)
     {
-        const char *verdict = json_string_value(json_object_get(row, "verdict"));
-        const char *detail = json_string_value(json_object_get(row, "detail"));
-        const char *code = json_string_value(json_object_get(row, "code"));
-        const char *expected = json_string_value(json_object_get(row, "expected"));
-        const char *got = json_string_value(json_object_get(row, "got"));
+        char verdict[16], code[64], detail[512], expected[512], got[512];
+        text_of(row, "verdict", verdict, sizeof verdict);
+        text_of(row, "code", code, sizeof code);
+        text_of(row, "detail", detail, sizeof detail);
+        text_of(row, "expected", expected, sizeof expected);
+        text_of(row, "got", got, sizeof got);
         bool refused = strcmp(verdict, "refused") == 0;
         cli_say(c, "  %-32s %s%s%s%s%s\n", json_string_value(json_object_get(row, "name")),
                 refused                      ? "REFUSED"

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/file.h"
+#include "core/manifest/parse.h"
 #include "core/seal/seed.h"
 
 char *cli_home_path(const struct cli *c, const char *fmt, ...)
@@ -29,14 +30,14 @@ int cli_home_prepare(const struct cli *c, struct cvm_error *err)
     return 0;
 }
 
-/* Free text that is shown: UTF-8 is fine, what drives a terminal is not. */
-static bool plain_name(const char *s)
+int cli_name_check(const char *name, struct cvm_error *err)
 {
-    size_t n = strlen(s);
-    for (size_t i = 0; i < n; i++)
-        if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
-            return false;
-    return n > 0 && n <= CLI_NAME_MAX;
+    CVM_AUTO_JSON json_t *o = json_pack("{s:s}", "name", name);
+    CVM_ENSURE(o, err, CVM_E_MANIFEST_TEXT, "the name is not UTF-8");
+    struct cvm_json_reader r;
+    cvm_json_begin(&r, o, "name", err);
+    cvm_read_check_text(&r, "name", cvm_json_string(&r, "name"), 1, CLI_NAME_MAX);
+    return cvm_json_end(&r);
 }
 
 int cli_card_parse(json_t *card, struct cli_card *ret, struct cvm_error *err)
@@ -49,8 +50,7 @@ int cli_card_parse(json_t *card, struct cli_card *ret, struct cvm_error *err)
     cvm_json_int(&r, "version", 1, 1);
     CVM_GUARD(cvm_json_end(&r));
     CVM_ENSURE(cvm_id_valid(id), err, CVM_E_MANIFEST_ID, "the card's id");
-    CVM_ENSURE(plain_name(name), err, CVM_E_JSON_TYPE,
-               "the card's name has no or too many or unprintable characters");
+    CVM_GUARD(cli_name_check(name, err));
     CVM_GUARD(cvm_jwk_parse(sign, CVM_ED25519, &out.sign, err));
     CVM_GUARD(cvm_jwk_parse(seal, CVM_X25519, &out.seal, err));
     snprintf(out.id, sizeof out.id, "%s", id);

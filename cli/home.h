@@ -22,12 +22,15 @@ int cli_home_prepare(const struct cli *c, struct cvm_error *err) CVM_MUST_USE;
 
 /* A participant's public card, {"id","name","seal","sign","version":1}: what keygen --export gives
  * and contact add takes. */
-#define CLI_NAME_MAX 128
+#define CLI_NAME_MAX 100 /* what a manifest allows */
 struct cli_card {
     char id[CVM_ID_MAX + 1];
     char name[CLI_NAME_MAX + 1];
     struct cvm_public_key sign, seal;
 };
+/* A name is shown to people: what a manifest would refuse (cvm_read_check_text()) is refused here.
+ */
+int cli_name_check(const char *name, struct cvm_error *err) CVM_MUST_USE;
 int cli_card_parse(json_t *card, struct cli_card *ret,
                    struct cvm_error *err) CVM_MUST_USE; /* foreign */
 json_t *cli_card_json(const struct cli_card *card);     /* owned */

@@ -7,13 +7,49 @@
 
 #include "cli/cli.h"
 
+/*
+ * How many bytes at p drive a terminal instead of being shown by it: C0 but the end of a line, DEL,
+ * C1 in UTF-8, and what turns the direction of writing around.
+ */
+static size_t driving(const unsigned char *p)
+{
+    if (*p == '\n')
+        return 0;
+    if (*p < 0x20 || *p == 0x7f)
+        return 1;
+    if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
+        return 2;
+    bool embedding = p[0] == 0xe2 && p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae;
+    bool isolate = p[0] == 0xe2 && p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9;
+    return embedding || isolate ? 3 : 0;
+}
+
+void cli_print_safe(FILE *out, const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; *p;) {
+        size_t n = driving(p);
+        fputc(n ? '?' : *p, out);
+        p += n ? n : 1;
+    }
+}
+
+/* Whatever a caller forgot: nothing that came from elsewhere drives the terminal. */
+static void CVM_PRINTF(2, 0) print(FILE *out, const char *fmt, va_list ap)
+{
+    char *text;
+    if (vasprintf(&text, fmt, ap) < 0)
+        abort();
+    cli_print_safe(out, text);
+    free(text);
+}
+
 void cli_say(const struct cli *c, const char *fmt, ...)
 {
     if (c->json)
         return;
     va_list ap;
     va_start(ap, fmt);
-    vfprintf(stdout, fmt, ap);
+    print(stdout, fmt, ap);
     va_end(ap);
 }
 
@@ -22,7 +58,7 @@ void cli_note(const struct cli *c, const char *fmt, ...)
     (void)c;
     va_list ap;
     va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
+    print(stderr, fmt, ap);
     va_end(ap);
 }
 

@@ -86,6 +86,10 @@ static void identity_is_made_once_and_kept_secret(void **state)
     assert_code(&err, CVM_E_KEY_FORMAT);
 }
 
+/* 101 bytes: one more than a manifest takes. */
+#define TEN "0123456789"
+#define LONG TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "0"
+
 static void cards_say_who_and_nothing_else(void **state)
 {
     (void)state;
@@ -107,8 +111,16 @@ static void cards_say_who_and_nothing_else(void **state)
     assert_memory_not_equal(&a, &b, sizeof a);
     static const struct {
         const char *name, *value;
-    } BAD[] = {
-        {"id", "../keys/x"}, {"id", "Clinic"}, {"name", ""}, {"name", "a\x1b[2J"}, {"extra", "x"}};
+    } BAD[] = {{"id", "../keys/x"},
+               {"id", "Clinic"},
+               {"name", ""},
+               {"name", "a\x1b[2J"},
+               {"name", "a\xc2\x9b"
+                        "2J"},
+               {"name", "a\xe2\x80\xae"
+                        "b"},
+               {"name", LONG},
+               {"extra", "x"}};
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         CVM_AUTO_JSON json_t *bad = json_deep_copy(json);
         json_object_set_new(bad, BAD[i].name, json_string(BAD[i].value));

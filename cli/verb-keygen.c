@@ -44,11 +44,7 @@ static int run(struct cli *c, struct cvm_error *err)
     CVM_ENSURE(id, err, CVM_E_USAGE, "--id is needed: how the manifests name you, as \"clinic-a\"");
     CVM_ENSURE(cvm_id_valid(id), err, CVM_E_MANIFEST_ID, "--id %s", id);
     name = name ? name : id;
-    CVM_ENSURE(strlen(name) <= CLI_NAME_MAX, err, CVM_E_USAGE, "--name is longer than %d bytes",
-               CLI_NAME_MAX);
-    for (const char *p = name; *p; p++)
-        CVM_ENSURE((unsigned char)*p >= 0x20 && *p != 0x7f, err, CVM_E_USAGE,
-                   "--name has unprintable characters");
+    CVM_GUARD(cli_name_check(name, err));
     snprintf(card.id, sizeof card.id, "%s", id);
     snprintf(card.name, sizeof card.name, "%s", name);
     CLI_AUTO_IDENTITY struct cli_identity me = {0};

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-enum rule { NO, YES, NOEXEC, NOWX, LACKS };
+enum rule { NO, YES, NOEXEC, NOWX, MAP_NOEXEC, MAP_NOWX, LACKS };
 
 struct row {
     unsigned number;
@@ -27,7 +27,13 @@ static const struct row table[] = {
 #include "guest-agent/sandbox/seccomp.def"
 #undef X
 #define ROWS (sizeof table / sizeof table[0])
-#define ROW_MAX 6 /* instructions for one row */
+#define ROW_MAX 9 /* instructions for one row */
+
+/*
+ * Memory that RLIMIT_DATA does not count: shared mappings (also MAP_SHARED_VALIDATE, which has the
+ * bit of MAP_SHARED) and mappings that grow downwards.
+ */
+#define UNCOUNTED (MAP_SHARED | MAP_GROWSDOWN)
 
 struct program {
     struct sock_filter code[8 + ROWS * ROW_MAX];
@@ -42,6 +48,22 @@ static void emit(struct program *p, uint16_t code, uint32_t k, uint8_t jt, uint8
 #define LOAD(p, field) emit(p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field), 0, 0)
 #define RETURN(p, action) emit(p, BPF_RET | BPF_K, action, 0, 0)
 
+/* Ends a row: allowed unless PROT_EXEC (no_exec), or PROT_WRITE and PROT_EXEC together, is asked.
+ */
+static void emit_protection(struct program *p, bool no_exec)
+{
+    /* Its low half: protections have no high bits, and x86 is little-endian. */
+    LOAD(p, args[2]);
+    if (no_exec) {
+        emit(p, BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 1, 0);
+    } else {
+        emit(p, BPF_ALU | BPF_AND | BPF_K, PROT_WRITE | PROT_EXEC, 0, 0);
+        emit(p, BPF_JMP | BPF_JEQ | BPF_K, PROT_WRITE | PROT_EXEC, 1, 0);
+    }
+    RETURN(p, SECCOMP_RET_ALLOW);
+    RETURN(p, SECCOMP_RET_KILL_PROCESS);
+}
+
 /* One row: if it is this call, decide; else go on. The accumulator holds the call's number. */
 static void emit_row(struct program *p, unsigned number, enum rule rule)
 {
@@ -54,20 +76,17 @@ static void emit_row(struct program *p, unsigned number, enum rule rule)
         RETURN(p, rule == YES ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | ENOSYS);
         return;
     case NOEXEC:
-        emit(p, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 4);
-        LOAD(p,
-             args[2]); /* its low half: protections have no high bits, and x86 is little-endian */
-        emit(p, BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 1, 0);
-        RETURN(p, SECCOMP_RET_ALLOW);
-        RETURN(p, SECCOMP_RET_KILL_PROCESS);
-        return;
     case NOWX:
-        emit(p, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 5);
-        LOAD(p, args[2]);
-        emit(p, BPF_ALU | BPF_AND | BPF_K, PROT_WRITE | PROT_EXEC, 0, 0);
-        emit(p, BPF_JMP | BPF_JEQ | BPF_K, PROT_WRITE | PROT_EXEC, 1, 0);
-        RETURN(p, SECCOMP_RET_ALLOW);
+        emit(p, BPF_JMP | BPF_JEQ | BPF_K, number, 0, rule == NOEXEC ? 4 : 5);
+        emit_protection(p, rule == NOEXEC);
+        return;
+    case MAP_NOEXEC:
+    case MAP_NOWX:
+        emit(p, BPF_JMP | BPF_JEQ | BPF_K, number, 0, rule == MAP_NOEXEC ? 7 : 8);
+        LOAD(p, args[3]);
+        emit(p, BPF_JMP | BPF_JSET | BPF_K, UNCOUNTED, 0, 1);
         RETURN(p, SECCOMP_RET_KILL_PROCESS);
+        emit_protection(p, rule == MAP_NOEXEC);
         return;
     }
 }

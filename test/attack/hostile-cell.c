@@ -73,6 +73,31 @@ static char memory_bomb(void)
     OPEN_IF(total > HOSTILE_DATA_BYTES);
 }
 
+/* Memory of kinds that RLIMIT_DATA does not count. */
+static char uncounted_memory(int flags)
+{
+    size_t want = 2 * (size_t)HOSTILE_DATA_BYTES;
+    char *p = mmap(NULL, want, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | flags, -1, 0);
+    if (p == MAP_FAILED)
+        return 'e';
+    memset(p, 1, want);
+    return 'o';
+}
+
+/* The stack is one of them, too: here with a piece of it that is made larger elsewhere. */
+static char stack_memory(void)
+{
+    char here;
+    char *page = (char *)((uintptr_t)&here & ~(uintptr_t)4095) - (16 << 12);
+    memset(page, 1, 1);
+    size_t want = 2 * (size_t)HOSTILE_DATA_BYTES;
+    char *p = mremap(page, 4096, want, MREMAP_MAYMOVE);
+    if (p == MAP_FAILED)
+        return 'e';
+    memset(p, 1, want);
+    return 'o';
+}
+
 static char stray_descriptor(void)
 {
     /* Only 0 and 1 were given; 2 and all others have to be closed. */
@@ -234,6 +259,14 @@ static char attempt(int which)
         return x32_call();
     case HOSTILE_MEMORY:
         return memory_bomb();
+    case HOSTILE_SHARED_MEMORY:
+        return uncounted_memory(MAP_SHARED);
+    case HOSTILE_SHARED_VALIDATED:
+        return uncounted_memory(MAP_SHARED_VALIDATE);
+    case HOSTILE_GROWING_MEMORY:
+        return uncounted_memory(MAP_PRIVATE | MAP_GROWSDOWN);
+    case HOSTILE_STACK_MEMORY:
+        return stack_memory();
     case HOSTILE_DESCRIPTORS:
         return stray_descriptor();
     case HOSTILE_LOOP:

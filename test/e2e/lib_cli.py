@@ -24,7 +24,7 @@ def check(name, good, detail=""):
 
 def run(who, *words):
     """One command line of one person: exit code, and the JSON document that it printed."""
-    done = subprocess.run([CVM, *map(str, words), "--home", who, "--json"], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+    done = subprocess.run([CVM, *(w if isinstance(w, bytes) else str(w) for w in words), "--home", who, "--json"], capture_output=True, text=True, stdin=subprocess.DEVNULL,
                           timeout=120)
     try:
         said = json.loads(done.stdout) if done.stdout else None
