@@ -89,6 +89,40 @@ static void explain(const struct cvm_check *k, const struct cvm_check_info *info
     }
 }
 
+#define CVM_ADVISORIES_DATE 1795219200 /* 2026-11-21 */
+#define ADVISORIES_OLD ((int64_t)180 * 86400)
+
+static const struct {
+    const char *name;
+    int bit;
+    const char *text;
+} advisories[] = {
+#define ADVISORY(name, bit, text) {name, bit, text},
+#include "core/evidence/advisories.def"
+#undef ADVISORY
+};
+
+/* What is known to be weak, and whether this report says that it is mended. */
+static void say_advisories(const struct cvm_appraisal *a, struct cvm_buf *out)
+{
+    const struct cvm_line_info *l = a->have_vek ? cvm_line_info(a->vek.line) : NULL;
+    if (!a->have_report || !l || l->platform != CVM_ROOT_HARDWARE)
+        return;
+    for (size_t i = 0; i < sizeof(advisories) / sizeof(advisories[0]); i++) {
+        bool told = advisories[i].bit >= 0;
+        bool mended = told && (a->report.platform_info >> advisories[i].bit & 1);
+        CVM_AUTO_FREE char *text = cvm_printf("advisory %s: %s%s", advisories[i].name,
+                                              mended ? "mended"
+                                              : told ? "NOT MENDED: "
+                                                     : "the report does not tell: ",
+                                              mended ? "" : advisories[i].text);
+        line(out, text);
+    }
+    line(out, a->time - CVM_ADVISORIES_DATE > ADVISORIES_OLD
+                  ? "advisories as of 2026-11-21: OUT OF DATE, get a newer 2cVM"
+                  : "advisories as of 2026-11-21");
+}
+
 void cvm_appraisal_print(const struct cvm_appraisal *a, struct cvm_buf *out)
 {
     size_t refused = 0;
@@ -105,6 +139,7 @@ void cvm_appraisal_print(const struct cvm_appraisal *a, struct cvm_buf *out)
             refused++;
         }
     }
+    say_advisories(a, out);
     if (a->checks[CVM_CHECK_FRESHNESS].verdict == CVM_VERDICT_NOT_CHECKED)
         line(out, "freshness NOT CHECKED: without a nonce of your own this may be a recording");
     if (a->outcome == CVM_OUTCOME_VERIFIED && (a->report.policy & CVM_POLICY_DEBUG))

@@ -509,7 +509,7 @@ void cvm_evidence_check_with(const void *report, size_t report_len,
                              const struct cvm_line_info *anchors, size_t n_anchors,
                              const struct cvm_expectations *e, struct cvm_appraisal *ret)
 {
-    *ret = (struct cvm_appraisal){0};
+    *ret = (struct cvm_appraisal){.time = e->time};
     struct ctx c = {.e = e,
                     .certificates = certificates,
                     .report = report,

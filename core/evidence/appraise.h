@@ -48,6 +48,7 @@ enum cvm_outcome {
 struct cvm_appraisal {
     enum cvm_outcome outcome;
     struct cvm_check checks[CVM_CHECKS];
+    int64_t time;               /* at which it was judged */
     bool have_report, have_vek; /* whether the next two may be read */
     struct cvm_report report;
     struct cvm_vek vek;

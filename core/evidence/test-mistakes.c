@@ -192,6 +192,25 @@ static void test_expectations(void **state)
     explained(s, CVM_CHECK_PLATFORM, "sim-process, root of Milan", "that the manifest lists");
 }
 
+/* The table of known weaknesses says what the report tells of them, and its own age. */
+static void test_advisories(void **state)
+{
+    (void)state;
+    struct scene *s = scene(CVM_LINE_MILAN, CVM_VEK_VCEK);
+    CVM_AUTO_BUF struct cvm_buf old = {0}, weak = {0};
+    struct cvm_appraisal a = judge(s);
+    a.time = 1795219200 + 181LL * 86400;
+    cvm_appraisal_print(&a, &old);
+    assert_non_null(strstr(cvm_buf_cstr(&old), "(BadRAM): mended"));
+    assert_non_null(strstr(cvm_buf_cstr(&old), "OUT OF DATE"));
+    a.time = 1795219200 + 179LL * 86400;
+    a.report.platform_info &= ~CVM_PLATFORM_ALIAS_CHECK;
+    cvm_appraisal_print(&a, &weak);
+    assert_non_null(strstr(cvm_buf_cstr(&weak), "(BadRAM): NOT MENDED"));
+    assert_null(strstr(cvm_buf_cstr(&weak), "OUT OF DATE"));
+    scene_free(s);
+}
+
 static void test_truncated(void **state)
 {
     (void)state;
@@ -270,7 +289,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_right),        cmocka_unit_test(test_certificates),
         cmocka_unit_test(test_expectations), cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_unknown_bits), cmocka_unit_test(test_several_keys),
+        cmocka_unit_test(test_advisories),   cmocka_unit_test(test_unknown_bits),
+        cmocka_unit_test(test_several_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
