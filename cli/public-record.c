@@ -94,10 +94,14 @@ static int get_evidence(struct cli_actor *a, bool *ret_complete, struct cvm_erro
         }
         return 0;
     }
-    CVM_GUARD(store(a, "evidence.json", &bytes, err));
-    CVM_AUTO_FREE char *path = cli_collaboration_path(&a->co, "evidence.json");
-    CVM_GUARD(cli_evidence_load(path, a->co.manifest, NULL, &a->record.sign, &e, err));
+    /* Judged beside its place: what the host says now must not destroy what was right before. */
+    CVM_AUTO_FREE char *path = cli_collaboration_path(&a->co, "evidence.new");
+    CVM_GUARD(store(a, "evidence.new", &bytes, err));
+    int judged = cli_evidence_load(path, a->co.manifest, NULL, &a->record.sign, &e, err);
+    unlink(path);
+    CVM_GUARD(judged);
     CVM_GUARD(cvm_appraisal_error(e.appraisal, err));
+    CVM_GUARD(store(a, "evidence.json", &bytes, err));
     *ret_complete = true;
     return 0;
 }

@@ -149,14 +149,18 @@ class Demo:
     def status(self, who: str, uuid: str) -> dict:
         return self.cvm_json(who, "status", "--collaboration", uuid)
 
-    def wait_state(self, who: str, uuid: str, *states: str) -> dict:
+    def wait_state(self, who: str, uuid: str, *states: str, no_refusals: bool = False) -> dict:
         last = {}
 
         def ready():
             last.update(self.status(who, uuid))
             if last["state"] in ("failed", "aborted") and last["state"] not in states:
                 raise Refused(1, f"the collaboration ended {last['state']}: {last.get('reason')} {last.get('refusals')}")
-            return last if last["state"] in states else None
+            if last["state"] in states:
+                return last
+            if last.get("refusals") and no_refusals:
+                raise Refused(1, "; ".join(f"{r['item']} was refused: {r['code']}: {r['message']}" for r in last["refusals"]))
+            return None
 
         return self.wait(ready, 120, f"not {' or '.join(states)} in time")
 
