@@ -80,6 +80,7 @@ int main(int argc, char **argv)
         for (int64_t i = 0; i < times; i++)
             judge(parts, at, a);
         answer(a, times > 1 ? (now_ns() - begin) / times : 0);
+        fflush(stdout);
         for (size_t i = 0; i < PARTS; i++)
             cvm_buf_free(&parts[i]);
     }

@@ -55,7 +55,6 @@ func main() {
 	flag.Parse()
 	logger.Init("", false, false, io.Discard)
 	in, out := bufio.NewReader(os.Stdin), bufio.NewWriter(os.Stdout)
-	defer out.Flush()
 	for {
 		kind, err := part(in)
 		if err == io.EOF {
@@ -84,5 +83,6 @@ func main() {
 		} else {
 			fmt.Fprintf(out, "0%s %s\n", each, strings.ReplaceAll(err.Error(), "\n", " "))
 		}
+		out.Flush()
 	}
 }
