@@ -1,7 +1,8 @@
 /*
- * Expected measurement of a simulated process isolate: SHA-384 of
+ * Expected measurements of simulated isolates. Of a process: SHA-384 of
  * L("2cvm/sim-process/1", SHA-384(2cvm-agent), SHA-384(2cvm-compile), SHA-384(2cvm-cell), vcpus as
- * u32be).
+ * u32be). Of a virtual machine: SHA-384 of L("2cvm/sim-vm/1", SHA-384(kernel), SHA-384(initramfs),
+ * SHA-384(command line), vcpus as u32be, memory in MiB as u64be).
  *
  * The software PSP and every participant's machine compute it by this one function.
  */
@@ -31,5 +32,19 @@ void cvm_measure_sim(const struct cvm_sim_image *image, uint32_t vcpus,
  * at the last part. */
 int cvm_measure_sim_folder(const char *folder, uint32_t vcpus, uint8_t ret[CVM_SHA384_LEN],
                            struct cvm_error *err) CVM_MUST_USE;
+
+/* Files of a machine's image folder: "kernel", "initramfs", "cmdline". The last is hashed as the
+ * guest gets it: the file's bytes, without one newline at its end. */
+#define CVM_SIM_VM_FILES 3
+extern const char *const cvm_sim_vm_file_names[CVM_SIM_VM_FILES];
+struct cvm_sim_vm_image {
+    uint8_t file[CVM_SIM_VM_FILES][CVM_SHA384_LEN];
+};
+#define CVM_SIM_CMDLINE_MAX 2048
+
+void cvm_measure_sim_vm(const struct cvm_sim_vm_image *image, uint32_t vcpus, uint64_t memory_mib,
+                        uint8_t out[CVM_SHA384_LEN]);
+int cvm_measure_sim_vm_folder(const char *folder, uint32_t vcpus, uint64_t memory_mib,
+                              uint8_t ret[CVM_SHA384_LEN], struct cvm_error *err) CVM_MUST_USE;
 
 #endif

@@ -39,6 +39,10 @@ static int tear_down(void **state)
         CVM_AUTO_FREE char *path = cvm_printf("%s/%s", folder, cvm_sim_program_names[i]);
         unlink(path);
     }
+    for (size_t i = 0; i < CVM_SIM_VM_FILES; i++) {
+        CVM_AUTO_FREE char *path = cvm_printf("%s/%s", folder, cvm_sim_vm_file_names[i]);
+        unlink(path);
+    }
     return rmdir(folder);
 }
 
@@ -83,6 +87,70 @@ static void test_refusals(void **state)
     put("2cvm-cell", "cell");
 }
 
+/* As above, for the files below, two processors and 512 MiB. */
+static const char expected_vm[] = "3d47351bfe8acc1d3c1aa9dd3ea3cbb1b4e55819e8f55e2bf255147305d4ea34"
+                                  "3990222c278d6e3f7b69b0af99105c72";
+
+static void put_vm(const char *cmdline)
+{
+    put("kernel", "kernel");
+    put("initramfs", "initramfs");
+    put("cmdline", cmdline);
+}
+
+static void test_vm(void **state)
+{
+    (void)state;
+    uint8_t m[48], other[48];
+    struct cvm_error err = {0};
+    put_vm("loglevel=0\n");
+    if (cvm_measure_sim_vm_folder(folder, 2, 512, m, &err) < 0)
+        fail_msg("%s", err.message);
+    CVM_AUTO_FREE char *hex = cvm_hex(m, sizeof(m));
+    assert_string_equal(hex, expected_vm);
+    put("cmdline", "loglevel=0");
+    assert_int_equal(cvm_measure_sim_vm_folder(folder, 2, 512, other, NULL), 0);
+    assert_memory_equal(m, other, 48);
+    assert_int_equal(cvm_measure_sim_vm_folder(folder, 3, 512, other, NULL), 0);
+    assert_memory_not_equal(m, other, 48);
+    assert_int_equal(cvm_measure_sim_vm_folder(folder, 2, 513, other, NULL), 0);
+    assert_memory_not_equal(m, other, 48);
+    for (size_t i = 0; i < CVM_SIM_VM_FILES; i++) {
+        put_vm("loglevel=0");
+        put(cvm_sim_vm_file_names[i], "other");
+        assert_int_equal(cvm_measure_sim_vm_folder(folder, 2, 512, other, NULL), 0);
+        assert_memory_not_equal(m, other, 48);
+    }
+}
+
+static void test_vm_refusals(void **state)
+{
+    (void)state;
+    uint8_t m[48];
+    char line[CVM_SIM_CMDLINE_MAX + 4] = {0};
+    struct cvm_error err = {0};
+    memset(line, 'a', CVM_SIM_CMDLINE_MAX);
+    put_vm(line);
+    assert_int_equal(cvm_measure_sim_vm_folder(folder, 2, 512, m, NULL), 0);
+    memset(line, 'a', CVM_SIM_CMDLINE_MAX + 1);
+    put_vm(line);
+    assert_int_equal(cvm_measure_sim_vm_folder(folder, 2, 512, m, &err), -1);
+    assert_int_equal(err.code, CVM_E_TOO_LARGE);
+    put_vm("one\ntwo");
+    assert_int_equal(cvm_measure_sim_vm_folder(folder, 2, 512, m, &err), -1);
+    assert_int_equal(err.code, CVM_E_USAGE);
+    for (size_t i = 0; i < CVM_SIM_VM_FILES; i++) {
+        put_vm("loglevel=0");
+        CVM_AUTO_FREE char *path = cvm_printf("%s/%s", folder, cvm_sim_vm_file_names[i]);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(cvm_measure_sim_vm_folder(folder, 2, 512, m, &err), -1);
+        assert_int_equal(symlink("2cvm-agent", path), 0);
+        assert_int_equal(cvm_measure_sim_vm_folder(folder, 2, 512, m, &err), -1);
+        assert_int_equal(unlink(path), 0); /* what is written next must not go through the link */
+    }
+    put_vm("loglevel=0");
+}
+
 static void test_device(void **state)
 {
     (void)state;
@@ -115,8 +183,8 @@ static void test_device(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_folder),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_folder), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_vm),     cmocka_unit_test(test_vm_refusals),
         cmocka_unit_test(test_device),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
