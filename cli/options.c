@@ -56,7 +56,8 @@ static int unknown_verb(const struct cli_verb *const *verbs, const char *word,
             snprintf(list + at, sizeof list - at, "%s`2cvm %s`", at ? ", " : "", (*verbs)->name);
     }
     if (list[0])
-        return cvm_fail_expected(err, CVM_E_USAGE, list, NULL, "\"%s\" needs one more word", word);
+        return cvm_fail_expected(err, CVM_E_USAGE, list, NULL, "\"%s\" goes with another word",
+                                 word);
     return cvm_fail_expected(err, CVM_E_USAGE, "a verb that `2cvm --help` lists", word,
                              "an unknown verb");
 }

@@ -37,12 +37,11 @@ static int run_add(struct cli *c, struct cvm_error *err)
         return cvm_error_wrap(err, "%s is not a card", c->args[0]);
     CVM_GUARD(ask_thumbprint(c, &card, heard, sizeof heard, err));
     struct cvm_digest thumb = cli_card_thumbprint(&card);
-    if (!cvm_digest_spoken_matches(&thumb, heard)) {
-        char spoken[CVM_SPOKEN_LEN];
+    /* The card's own digits stay unsaid: shown here, they would be pasted back in. */
+    if (!cvm_digest_spoken_matches(&thumb, heard))
         return cvm_fail_expected(
-            err, CVM_E_CONTACT_UNKNOWN, heard, cvm_digest_spoken(&thumb, spoken),
+            err, CVM_E_CONTACT_UNKNOWN, "the thumbprint of this very card", heard,
             "the card is not the one that %s read to you; nothing was added", card.id);
-    }
     CVM_GUARD(cli_contacts_add(c, &card, cli_flag(c, "replace"), err));
     cli_say(c, "contact     %s (%s), keys confirmed\n", card.id, card.name);
     cli_result(c, json_pack("{s:s, s:s}", "id", card.id, "name", card.name));
