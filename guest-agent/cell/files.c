@@ -45,14 +45,21 @@ int cvm_cell_files_size(const struct cvm_cell_spec *spec, struct cvm_sandbox_ent
     return 0;
 }
 
-/* Makes the folders above a path of the form "in/a/b". */
+/*
+ * Makes the folders above a path of the form "in/a/b". They belong to whom the first belongs:
+ * without a user namespace the cell leaves root later, and still has to write under out/.
+ */
 static int make_folders(const char *path, struct cvm_error *err)
 {
     char part[1024];
+    struct stat first = {.st_uid = geteuid(), .st_gid = getegid()};
     for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
         if (snprintf(part, sizeof part, "/%.*s", (int)(slash - path), path) >= (int)sizeof part)
             return cvm_fail(err, CVM_E_INTERNAL, "a path is too long");
-        if (mkdir(part, 0755) < 0 && errno != EEXIST)
+        bool made = mkdir(part, 0755) == 0;
+        if (!made && (errno != EEXIST || lstat(part, &first) < 0))
+            return cvm_fail_errno(err, "a folder of a channel");
+        if (made && first.st_uid != geteuid() && lchown(part, first.st_uid, first.st_gid) < 0)
             return cvm_fail_errno(err, "a folder of a channel");
     }
     return 0;
