@@ -13,6 +13,14 @@ enum cvm_phase {
 
 const char *cvm_phase_word(enum cvm_phase phase); /* NULL when out of range */
 int cvm_phase_by_word(const char *word);          /* -1: unknown */
+/*@
+  assigns \nothing;
+  ensures \result != 0 <==>
+    (from < CVM_PHASE_WAITING && to == from + 1) ||
+    (CVM_PHASE_RUNNING <= from <= CVM_PHASE_WAITING && to == CVM_PHASE_RELEASING) ||
+    (from == CVM_PHASE_RELEASING && to == CVM_PHASE_CLOSED) ||
+    (from <= CVM_PHASE_WAITING && to == CVM_PHASE_ABORTED);
+*/
 bool cvm_phase_may_move(enum cvm_phase from, enum cvm_phase to);
 
 #endif

@@ -5,11 +5,19 @@
  * is the only place that changes the phase, by the table of moves.def.
  */
 
+/*@
+  requires i < 32;
+  assigns \nothing;
+  ensures \result != 0 <==> cvm_bit(set, i);
+*/
 static bool has(uint32_t set, uint32_t i)
 {
     return set >> i & 1;
 }
 
+/*@
+  assigns \nothing;
+*/
 static uint32_t all(uint32_t n)
 {
     return n >= 32 ? UINT32_MAX : (UINT32_C(1) << n) - 1;
@@ -20,6 +28,13 @@ static uint64_t all64(uint32_t n)
     return n >= 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
 }
 
+/*@
+  requires \valid(s) && s->phase <= CVM_PHASE_ABORTED && to <= CVM_PHASE_ABORTED;
+  assigns s->phase;
+  ensures \result == CVM_OK || \result == CVM_E_WRONG_PHASE;
+  ensures \result == CVM_OK <==> cvm_may_move(\old(s->phase), to);
+  ensures s->phase == (\result == CVM_OK ? to : \old(s->phase));
+*/
 static enum cvm_code move(struct cvm_policy_state *s, enum cvm_phase to)
 {
     if (!cvm_phase_may_move(s->phase, to))
@@ -29,26 +44,52 @@ static enum cvm_code move(struct cvm_policy_state *s, enum cvm_phase to)
 }
 
 /* The code for a request that this phase does not take. */
+/*@
+  requires \valid_read(s);
+  assigns \nothing;
+  ensures \result != CVM_OK;
+*/
 static enum cvm_code wrong_phase(const struct cvm_policy_state *s)
 {
     return s->phase == CVM_PHASE_ABORTED ? CVM_E_ABORTED : CVM_E_WRONG_PHASE;
 }
 
+/*@
+  requires \valid_read(s);
+  assigns \nothing;
+  ensures \result != 0 <==> first <= s->phase <= last && s->phase != CVM_PHASE_ABORTED;
+*/
 static bool in(const struct cvm_policy_state *s, enum cvm_phase first, enum cvm_phase last)
 {
     return s->phase >= first && s->phase <= last && s->phase != CVM_PHASE_ABORTED;
 }
 
+/*@
+  requires \valid_read(s) && \valid_read(r);
+  assigns \nothing;
+  ensures \result != 0 <==> s->latest > r->not_after;
+*/
 static bool expired(const struct cvm_policy_rules *r, const struct cvm_policy_state *s)
 {
     return s->latest > r->not_after;
 }
 
+/*@
+  requires \valid_read(s);
+  assigns \nothing;
+  ensures \result != 0 <==> item < CVM_POLICY_ITEMS && cvm_admitted(s, item);
+*/
 bool cvm_policy_is_admitted(const struct cvm_policy_state *s, uint32_t item)
 {
     return item < CVM_POLICY_ITEMS && (s->admitted[item / 64] >> item % 64 & 1);
 }
 
+/*@
+  requires cvm_rules_valid(r) && \valid_read(s);
+  assigns \nothing;
+  ensures \result != 0 ==> s->phase == CVM_PHASE_FILLING && item < r->n_items &&
+    cvm_bit(s->released, r->owner[item]) && !cvm_admitted(s, item);
+*/
 bool cvm_policy_wants_item(const struct cvm_policy_rules *r, const struct cvm_policy_state *s,
                            uint32_t item)
 {
@@ -56,25 +97,58 @@ bool cvm_policy_wants_item(const struct cvm_policy_rules *r, const struct cvm_po
            has(s->released, r->owner[item]) && !cvm_policy_is_admitted(s, item);
 }
 
+/*@
+  requires \valid_read(s) && \valid_read(r);
+  assigns \nothing;
+*/
 static bool everyone_released(const struct cvm_policy_rules *r, const struct cvm_policy_state *s)
 {
     return s->released == all(r->n_participants);
 }
 
+/*@
+  requires cvm_rules_valid(r) && \valid_read(s);
+  assigns \nothing;
+  ensures \result != 0 <==> cvm_all_admitted(r, s);
+*/
 static bool everything_admitted(const struct cvm_policy_rules *r, const struct cvm_policy_state *s)
 {
+    /*@
+      loop invariant 0 <= i <= r->n_items;
+      loop invariant \forall integer k; 0 <= k < i ==> cvm_admitted(s, k);
+      loop assigns i;
+      loop variant r->n_items - i;
+    */
     for (uint32_t i = 0; i < r->n_items; i++)
         if (!cvm_policy_is_admitted(s, i))
             return false;
     return true;
 }
 
+/*@
+  requires cvm_rules_valid(r) && \valid_read(s);
+  assigns \nothing;
+  ensures \result != 0 ==> cvm_conditions(r, s);
+*/
 bool cvm_policy_conditions_hold(const struct cvm_policy_rules *r, const struct cvm_policy_state *s)
 {
+    /*@
+      loop invariant 0 <= i <= r->n_conditions;
+      loop invariant \forall integer k; 0 <= k < i ==> cvm_condition_holds(r, s, k);
+      loop assigns i;
+      loop variant r->n_conditions - i;
+    */
     for (uint32_t i = 0; i < r->n_conditions; i++) {
         const struct cvm_policy_condition *c = &r->conditions[i];
         if (c->approved && (s->approved[c->output] & c->by) != c->by)
             return false;
+        /*@
+          loop invariant 0 <= p <= r->n_participants;
+          loop invariant \forall integer k; 0 <= k < p && cvm_bit(c->by, k) ==>
+            s->time[k] >= c->time;
+          loop assigns p;
+          loop variant r->n_participants - p;
+        */
         for (uint32_t p = 0; !c->approved && p < r->n_participants; p++)
             if (has(c->by, p) && s->time[p] < c->time)
                 return false;
@@ -89,6 +163,13 @@ static void seal_when_full(const struct cvm_policy_rules *r, struct cvm_policy_s
         s->phase = CVM_PHASE_SEALED;
 }
 
+/*@
+  requires \valid(s) && s->phase <= CVM_PHASE_ABORTED;
+  assigns s->phase;
+  ensures \result != CVM_OK ==> s->phase == \old(s->phase);
+  ensures \result == CVM_OK ==>
+    \old(s->phase) == CVM_PHASE_EMPTY && s->phase == CVM_PHASE_LOCKED;
+*/
 static enum cvm_code lock(struct cvm_policy_state *s)
 {
     if (s->phase == CVM_PHASE_ABORTED)
@@ -96,6 +177,14 @@ static enum cvm_code lock(struct cvm_policy_state *s)
     return s->phase == CVM_PHASE_EMPTY ? move(s, CVM_PHASE_LOCKED) : CVM_E_ALREADY_LOCKED;
 }
 
+/*@
+  requires \valid(s) && s->nonces <= CVM_POLICY_NONCES;
+  requires \valid_read(q) && \separated(s, q);
+  assigns s->nonces;
+  ensures \result != CVM_OK ==> s->nonces == \old(s->nonces);
+  ensures \result == CVM_OK ==> \old(s->nonces) < s->nonces <= CVM_POLICY_NONCES &&
+    s->phase <= CVM_PHASE_RELEASING;
+*/
 static enum cvm_code challenge(struct cvm_policy_state *s, const struct cvm_policy_request *q)
 {
     if (!in(s, CVM_PHASE_LOCKED, CVM_PHASE_RELEASING))
@@ -121,6 +210,13 @@ static enum cvm_code check_act(const struct cvm_policy_rules *r, const struct cv
     return s->acts[q->participant] < CVM_POLICY_ACTS ? CVM_OK : CVM_E_TOO_MANY_ACTS;
 }
 
+/*@
+  requires \valid(s) && \valid_read(q) && \separated(s, q) && q->participant < 32;
+  requires s->acts[q->participant] <= CVM_POLICY_ACTS;
+  assigns s->seq[q->participant], s->acts[q->participant];
+  ensures s->seq[q->participant] == q->seq;
+  ensures s->acts[q->participant] == \old(s->acts[q->participant]) + 1;
+*/
 static void count_act(struct cvm_policy_state *s, const struct cvm_policy_request *q)
 {
     s->seq[q->participant] = q->seq;
@@ -149,8 +245,17 @@ static enum cvm_code act_release(const struct cvm_policy_rules *r, struct cvm_po
     return CVM_OK;
 }
 
+/*@
+  requires cvm_rules_valid(r) && participant < 32;
+  assigns \nothing;
+*/
 static bool approval_asked(const struct cvm_policy_rules *r, uint32_t output, uint32_t participant)
 {
+    /*@
+      loop invariant 0 <= i <= r->n_conditions;
+      loop assigns i;
+      loop variant r->n_conditions - i;
+    */
     for (uint32_t i = 0; i < r->n_conditions; i++)
         if (r->conditions[i].approved && r->conditions[i].output == output &&
             has(r->conditions[i].by, participant))
@@ -191,6 +296,14 @@ static enum cvm_code act_time(const struct cvm_policy_rules *r, struct cvm_polic
     return CVM_OK;
 }
 
+/*@
+  requires \valid(s) && s->phase <= CVM_PHASE_ABORTED;
+  assigns s->phase, s->reason;
+  ensures \result != CVM_OK ==> s->phase == \old(s->phase) && s->reason == \old(s->reason);
+  ensures \result == CVM_OK ==>
+    \old(s->phase) <= CVM_PHASE_WAITING && s->phase == CVM_PHASE_ABORTED;
+  ensures \old(s->phase) <= CVM_PHASE_WAITING ==> \result == CVM_OK;
+*/
 static enum cvm_code fault(struct cvm_policy_state *s, enum cvm_code reason)
 {
     if (s->phase == CVM_PHASE_ABORTED)
@@ -228,6 +341,14 @@ static enum cvm_code item(const struct cvm_policy_rules *r, struct cvm_policy_st
     return CVM_OK;
 }
 
+/*@
+  requires \valid(s) && \valid_read(r) && \separated(r, s) && s->phase <= CVM_PHASE_ABORTED;
+  assigns s->phase, s->run;
+  ensures refused: \result != CVM_OK ==> cvm_same{Pre, Post}(s);
+  ensures once: \result == CVM_OK ==> \old(s->run) == 0 && s->run != 0 &&
+    \old(s->phase) == CVM_PHASE_SEALED && s->phase == CVM_PHASE_RUNNING;
+  ensures spent: \old(s->run) != 0 ==> s->run != 0;
+*/
 static enum cvm_code run(const struct cvm_policy_rules *r, struct cvm_policy_state *s)
 {
     if (s->phase == CVM_PHASE_ABORTED)
@@ -270,6 +391,14 @@ static enum cvm_code component_ended(const struct cvm_policy_rules *r, struct cv
     return s->ended_ok == all64(r->n_components) ? move(s, CVM_PHASE_WAITING) : CVM_OK;
 }
 
+/*@
+  requires cvm_rules_valid(r) && \valid(s) && \separated(r, s);
+  requires s->phase <= CVM_PHASE_ABORTED;
+  assigns s->phase, s->result;
+  ensures refused: \result != CVM_OK ==> cvm_same{Pre, Post}(s);
+  ensures complete: \result == CVM_OK ==> \old(s->phase) == CVM_PHASE_WAITING &&
+    cvm_conditions{Pre}(r, s) && s->phase == CVM_PHASE_RELEASING;
+*/
 static enum cvm_code release_outputs(const struct cvm_policy_rules *r, struct cvm_policy_state *s)
 {
     if (s->phase != CVM_PHASE_WAITING)

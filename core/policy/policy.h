@@ -89,6 +89,54 @@ struct cvm_policy_request {
     enum cvm_code reason;
 };
 
+/*
+ * ACSL:
+ * what the contracts in policy.c are written in; test/proof/policy-proof proves those, and
+ * doc/PROOF.md says which functions have one.
+ */
+/*@
+  predicate cvm_bit(integer bits, integer i) = ((bits >> i) & 1) != 0;
+
+  predicate cvm_rules_valid{L}(struct cvm_policy_rules *r) =
+    \valid_read(r) && r->n_participants <= 32 && r->n_components <= 64 && r->n_items <= 192 &&
+    r->n_outputs <= 64 && r->n_conditions <= 1024 &&
+    (\forall integer i; 0 <= i < r->n_items ==> r->owner[i] < r->n_participants) &&
+    (\forall integer i; 0 <= i < r->n_conditions ==> r->conditions[i].output < r->n_outputs);
+
+  predicate cvm_admitted{L}(struct cvm_policy_state *s, integer i) =
+    cvm_bit(s->admitted[i / 64], i % 64);
+  predicate cvm_all_admitted{L}(struct cvm_policy_rules *r, struct cvm_policy_state *s) =
+    \forall integer i; 0 <= i < r->n_items ==> cvm_admitted(s, i);
+  predicate cvm_time_holds{L}(struct cvm_policy_rules *r, struct cvm_policy_state *s, integer i) =
+    \forall integer p; 0 <= p < r->n_participants && cvm_bit(r->conditions[i].by, p) ==>
+      s->time[p] >= r->conditions[i].time;
+  predicate cvm_condition_holds{L}(struct cvm_policy_rules *r, struct cvm_policy_state *s,
+                                   integer i) =
+    r->conditions[i].approved != 0
+      ? (s->approved[r->conditions[i].output] & r->conditions[i].by) == r->conditions[i].by
+      : cvm_time_holds(r, s, i);
+  predicate cvm_conditions{L}(struct cvm_policy_rules *r, struct cvm_policy_state *s) =
+    \forall integer i; 0 <= i < r->n_conditions ==> cvm_condition_holds(r, s, i);
+
+  predicate cvm_same{A, B}(struct cvm_policy_state *s) =
+    \at(s->phase, A) == \at(s->phase, B) && \at(s->result, A) == \at(s->result, B) &&
+    \at(s->reason, A) == \at(s->reason, B) && \at(s->run, A) == \at(s->run, B) &&
+    \at(s->nonces, A) == \at(s->nonces, B) && \at(s->released, A) == \at(s->released, B) &&
+    (\forall integer i; 0 <= i < 3 ==> \at(s->admitted[i], A) == \at(s->admitted[i], B)) &&
+    \at(s->started, A) == \at(s->started, B) && \at(s->ended_ok, A) == \at(s->ended_ok, B) &&
+    (\forall integer p; 0 <= p < 32 ==>
+      \at(s->seq[p], A) == \at(s->seq[p], B) && \at(s->acts[p], A) == \at(s->acts[p], B) &&
+      \at(s->time[p], A) == \at(s->time[p], B)) &&
+    \at(s->latest, A) == \at(s->latest, B) &&
+    (\forall integer o; 0 <= o < 64 ==> \at(s->approved[o], A) == \at(s->approved[o], B));
+
+  predicate cvm_may_move(integer a, integer b) =
+    (a < CVM_PHASE_WAITING && b == a + 1) ||
+    (CVM_PHASE_RUNNING <= a <= CVM_PHASE_WAITING && b == CVM_PHASE_RELEASING) ||
+    (a == CVM_PHASE_RELEASING && b == CVM_PHASE_CLOSED) ||
+    (a <= CVM_PHASE_WAITING && b == CVM_PHASE_ABORTED);
+*/
+
 /* CVM_OK and *state changed, or the refusal's code and *state as before. */
 enum cvm_code cvm_policy_step(const struct cvm_policy_rules *rules, struct cvm_policy_state *state,
                               const struct cvm_policy_request *request) CVM_MUST_USE;
