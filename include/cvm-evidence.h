@@ -26,6 +26,7 @@
 #include "core/evidence/appraise.h"
 #include "core/evidence/bundle.h"
 #include "core/evidence/certificate.h"
+#include "core/evidence/export.h"
 #include "core/evidence/kds-url.h"
 #include "core/evidence/measure-sim.h"
 #include "core/evidence/measure-snp.h"
