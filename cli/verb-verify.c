@@ -77,12 +77,15 @@ static int run(struct cli *c, struct cvm_error *err)
 {
     const char *evidence = cli_opt(c, "evidence");
     if (c->n_args) {
-        CVM_ENSURE(!evidence && !cli_opt(c, "nonce"), err, CVM_E_USAGE,
-                   "a folder, or --evidence: not both");
+        CVM_ENSURE(!evidence, err, CVM_E_USAGE, "a folder, or --evidence: not both");
+        CVM_ENSURE(!cli_opt(c, "nonce"), err, CVM_E_USAGE,
+                   "--nonce goes with --evidence: the last report in a folder answers no nonce");
         return verify_folder(c, c->args[0], err);
     }
     if (evidence)
         return verify_files(c, evidence, err);
+    CVM_ENSURE(!cli_opt(c, "nonce") && !cli_opt(c, "manifest"), err, CVM_E_USAGE,
+               "--nonce and --manifest go with --evidence");
     CLI_AUTO_COLLABORATION struct cli_collaboration co = {0};
     CLI_AUTO_EVIDENCE struct cli_evidence e = {0};
     CVM_GUARD(cli_collaboration_open(c, &co, err));
