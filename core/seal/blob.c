@@ -5,7 +5,7 @@
 
 #include "core/base/cursor.h"
 #include "core/base/encode.h"
-#include "core/seal/descriptor.h"
+#include "core/base/descriptor.h"
 
 #define CHUNK (256 * 1024)
 

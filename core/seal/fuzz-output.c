@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "core/seal/descriptor.h"
+#include "core/base/descriptor.h"
 #include "core/seal/output.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

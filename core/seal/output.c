@@ -5,7 +5,7 @@
 
 #include "core/base/cursor.h"
 #include "core/base/json.h"
-#include "core/seal/descriptor.h"
+#include "core/base/descriptor.h"
 
 #define LABEL "2cvm/output/1"
 #define CHUNK (256 * 1024)

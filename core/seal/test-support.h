@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "core/base/encode.h"
-#include "core/seal/descriptor.h"
+#include "core/base/descriptor.h"
 
 #define OK(call)                                                                                   \
     do {                                                                                           \

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/base/descriptor.h"
+
 int cvm_folder_sync(const char *path, struct cvm_error *err)
 {
     CVM_AUTO_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -76,28 +78,13 @@ int cvm_temp_sweep(const char *folder, struct cvm_error *err)
     return 0;
 }
 
-static int write_all(int fd, const void *data, size_t len, struct cvm_error *err)
-{
-    const uint8_t *p = data;
-    while (len) {
-        ssize_t n = write(fd, p, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return cvm_fail_errno(err, "cannot write");
-        p += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
-
 int cvm_file_write(const char *path, const void *data, size_t len, struct cvm_error *err)
 {
     CVM_AUTO_FREE char *copy = cvm_strdup(path);
     CVM_AUTO_FREE char *temp = NULL;
     CVM_AUTO_CLOSE int fd = cvm_temp_open(dirname(copy), &temp, err);
     CVM_GUARD(fd);
-    if (write_all(fd, data, len, err) < 0 || cvm_temp_commit(fd, temp, path, err) < 0) {
+    if (cvm_fd_write(fd, data, len, err) < 0 || cvm_temp_commit(fd, temp, path, err) < 0) {
         unlink(temp);
         return -1;
     }

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "core/base/descriptor.h"
+
 #define READ_SIZE (64 * 1024)
 
 struct cvm_link {
@@ -39,20 +41,6 @@ static int link_fail(struct cvm_link *l, struct cvm_error *err, enum cvm_code co
 bool cvm_link_broken(const struct cvm_link *l)
 {
     return l->broken;
-}
-
-static int write_all(int fd, const uint8_t *p, size_t len, struct cvm_error *err)
-{
-    while (len) {
-        ssize_t n = write(fd, p, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return cvm_fail_errno(err, "cannot write what the agent sent");
-        p += n;
-        len -= (size_t)n;
-    }
-    return 0;
 }
 
 static int take_event(struct cvm_link *l, const struct cvm_frame *f, struct cvm_error *err)
@@ -94,7 +82,8 @@ static int take_data(struct cvm_link *l, const struct cvm_frame *f, struct cvm_e
     }
     /* A full disk is no fault of the connection, but the body is lost for it. */
     l->broken = true;
-    CVM_GUARD(write_all(l->body_fd, f->payload, f->len, err));
+    if (cvm_fd_write(l->body_fd, f->payload, f->len, err) < 0)
+        return cvm_error_wrap(err, "what the agent sent");
     l->broken = false;
     return 0;
 }

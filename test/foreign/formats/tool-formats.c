@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "core/http/signature.h"
-#include "core/seal/descriptor.h"
+#include "core/base/descriptor.h"
 #include "core/seal/jws.h"
 #include "core/seal/output.h"
 #include "core/seal/release.h"

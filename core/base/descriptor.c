@@ -1,4 +1,4 @@
-#include "core/seal/descriptor.h"
+#include "core/base/descriptor.h"
 
 #include <errno.h>
 #include <sys/stat.h>

@@ -1,7 +1,7 @@
 /* Whole reads and writes on descriptors; EINTR and short counts are dealt with here and nowhere
  * else. */
-#ifndef CVM_SEAL_DESCRIPTOR_H
-#define CVM_SEAL_DESCRIPTOR_H
+#ifndef CVM_BASE_DESCRIPTOR_H
+#define CVM_BASE_DESCRIPTOR_H
 
 #include "core/base/memory.h"
 
