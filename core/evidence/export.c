@@ -1,7 +1,5 @@
 #include "core/evidence/export.h"
 
-#include <openssl/core_names.h>
-#include <openssl/err.h>
 #include <string.h>
 
 #include "core/base/json.h"
@@ -40,16 +38,10 @@ static int read_pile(const struct cvm_bundle *b, struct pile *p, struct cvm_erro
 /* Several signing keys are no fault of the host's; the one that signed this report counts. */
 static size_t find_leaf(const struct pile *p, const struct cvm_report *r)
 {
-    for (size_t i = 0; i < p->n; i++) {
-        uint8_t point[97];
-        size_t len = 0;
-        if (p->c[i].x && p->c[i].has_amd &&
-            EVP_PKEY_get_octet_string_param(p->c[i].key, OSSL_PKEY_PARAM_PUB_KEY, point,
-                                            sizeof(point), &len) == 1 &&
-            len == sizeof(point) && cvm_report_verify_signature(r, point, NULL) == 0)
+    for (size_t i = 0; i < p->n; i++)
+        if (p->c[i].x && p->c[i].has_amd && p->c[i].kind == CVM_KEY_P384 &&
+            cvm_report_verify_signature(r, p->c[i].point, NULL) == 0)
             return i;
-    }
-    ERR_clear_error();
     return NONE;
 }
 
