@@ -12,6 +12,7 @@ enum cvm_key_kind { CVM_KEY_OTHER = 0, CVM_KEY_RSA_4096, CVM_KEY_P384 };
 
 struct cvm_certificate {
     X509 *x;
+    struct cvm_bytes tbs; /* what is signed, exactly as it came: a part of the parsed bytes */
     enum cvm_key_kind kind;
     EVP_PKEY *key;                     /* NULL when it is of another kind, or broken */
     uint8_t point[CVM_P384_POINT_LEN]; /* of a P-384 key */
@@ -23,7 +24,7 @@ struct cvm_certificate {
 };
 
 /* Strict: the whole input is one DER certificate and nothing else, and would be written the same
- * way again. */
+ * way again. The input must outlive *ret. */
 int cvm_certificate_parse(const void *der, size_t len, struct cvm_certificate *ret,
                           struct cvm_error *err) CVM_MUST_USE;
 void cvm_certificate_free(struct cvm_certificate *c);

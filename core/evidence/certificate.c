@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/base/cursor.h"
+
 #define REFUSED CVM_E_EVIDENCE_REFUSED
 
 void cvm_certificate_free(struct cvm_certificate *c)
@@ -56,6 +58,31 @@ static bool under_amd(const ASN1_OBJECT *o, char suffix[32])
 }
 
 /*
+ * The first element of the outer sequence, header and all: a signature is checked over these very
+ * bytes, and never over what a parsed certificate is written as. Empty when the lengths are wrong.
+ */
+static struct cvm_bytes signed_part(const uint8_t *der, size_t len)
+{
+    struct cvm_cursor c = cvm_cursor(der, len);
+    size_t begin = 0;
+    for (int level = 0; level < 2; level++) {
+        begin = c.at;
+        uint8_t tag = cvm_cursor_u8(&c);
+        size_t n = cvm_cursor_u8(&c);
+        if (n == 0x81 || n == 0x82)
+            n = (size_t)cvm_cursor_uint(&c, n & 3, true);
+        else if (n & 0x80)
+            return CVM_BYTES(NULL, 0);
+        if (c.failed || tag != 0x30 || n > cvm_cursor_left(&c) ||
+            (level == 0 && n != cvm_cursor_left(&c)))
+            return CVM_BYTES(NULL, 0);
+        if (level == 1)
+            cvm_cursor_take(&c, n);
+    }
+    return CVM_BYTES(der + begin, c.at - begin);
+}
+
+/*
  * OpenSSL's context without any algorithm. A certificate that is read in it stays bytes: its key is
  * not decoded (certificate-key.c does it, at a fraction of the cost), nothing of it is hashed.
  */
@@ -93,7 +120,8 @@ int cvm_certificate_parse(const void *der, size_t len, struct cvm_certificate *r
         OPENSSL_free(again);
     }
     int n = same ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(c.x), &spki) : -1;
-    if (n <= 0 || X509_get_version(c.x) != X509_VERSION_3 ||
+    c.tbs = signed_part(der, len);
+    if (n <= 0 || !c.tbs.len || X509_get_version(c.x) != X509_VERSION_3 ||
         cvm_certificate_time(X509_get0_notBefore(c.x), &c.not_before, NULL) < 0 ||
         cvm_certificate_time(X509_get0_notAfter(c.x), &c.not_after, NULL) < 0) {
         OPENSSL_free(spki);
@@ -157,21 +185,17 @@ bool cvm_certificate_algorithm(const X509_ALGOR *alg, enum cvm_issuer_signature 
 }
 
 /* The algorithm is named twice, within what is signed and outside of it: both must be the same. */
-static bool signature_fits(X509 *x, EVP_PKEY *issuer, enum cvm_issuer_signature kind)
+static bool signature_fits(const struct cvm_certificate *c, EVP_PKEY *issuer,
+                           enum cvm_issuer_signature kind)
 {
     const ASN1_BIT_STRING *signature;
     const X509_ALGOR *outer;
-    X509_get0_signature(&signature, &outer, x);
-    if (X509_ALGOR_cmp(X509_get0_tbs_sigalg(x), outer) != 0 || signature->flags & 7)
+    X509_get0_signature(&signature, &outer, c->x);
+    if (X509_ALGOR_cmp(X509_get0_tbs_sigalg(c->x), outer) != 0 || signature->flags & 7)
         return false;
-    unsigned char *tbs = NULL; /* as it came: nothing here has changed it */
-    int n = i2d_re_X509_tbs(x, &tbs);
-    bool good = n > 0 && cvm_key_verify(issuer, kind,
-                                        CVM_BYTES(ASN1_STRING_get0_data(signature),
-                                                  (size_t)ASN1_STRING_length(signature)),
-                                        CVM_BYTES(tbs, (size_t)n));
-    OPENSSL_free(tbs);
-    return good;
+    return cvm_key_verify(
+        issuer, kind,
+        CVM_BYTES(ASN1_STRING_get0_data(signature), (size_t)ASN1_STRING_length(signature)), c->tbs);
 }
 
 int cvm_certificate_issued_by(const struct cvm_certificate *c, const struct cvm_certificate *issuer,
@@ -181,7 +205,7 @@ int cvm_certificate_issued_by(const struct cvm_certificate *c, const struct cvm_
     CVM_ENSURE(form, err, REFUSED, "\"%s\" is not signed with the parameters of its line", c->name);
     CVM_ENSURE(X509_NAME_cmp(X509_get_issuer_name(c->x), X509_get_subject_name(issuer->x)) == 0,
                err, REFUSED, "\"%s\" names another issuer than \"%s\"", c->name, issuer->name);
-    CVM_ENSURE(signature_fits(c->x, issuer->key, kind), err, REFUSED,
+    CVM_ENSURE(signature_fits(c, issuer->key, kind), err, REFUSED,
                "the signature of \"%s\" does not verify under \"%s\"", c->name, issuer->name);
     return 0;
 }

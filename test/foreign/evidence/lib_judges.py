@@ -20,6 +20,7 @@ GO = ROOT / "build/tools/bin/evidence-by-go-sev-guest"
 SEV = ROOT / "build/tools/bin/evidence-by-sev"
 NEAR = ROOT.parent / "shared/vectors/snp"
 UNSIGNED = 0x330  # behind the signature: zeros that nothing protects, up to the report's end
+RESERVED_TCB = {at + i for at in (0x38, 0x180, 0x1E0, 0x1F0) for i in range(2, 6)}  # as Milan and Genoa lay a TCB out
 AT_2025, AT_2026 = 1748736000, 1780000000
 
 
@@ -146,6 +147,10 @@ def change(rng: random.Random, parts: list[bytes], others: list[bytes]) -> tuple
     out[k] = bytes(data)
     if k == 0 and out[0][:UNSIGNED] == parts[0][:UNSIGNED]:
         return "tail", out
+    if k == 0 and len(data) == len(parts[0]) and {i for i in range(len(data)) if data[i] != parts[0][i]} <= RESERVED_TCB:
+        return "reserved TCB bytes", out
+    if k and len(data) > len(parts[k]) and data.startswith(parts[k]):
+        return "longer certificate", out
     return ("report", "leaf", "issuer", "root")[k], out
 
 
