@@ -352,6 +352,50 @@ static void check_policy(struct ctx *c, struct cvm_check *k)
     judge(k, good, expected, got);
 }
 
+/* Whether `digest` is on the list; one of zeros, as where no key is, never is. */
+static bool among(const uint8_t (*list)[CVM_SHA384_LEN], uint32_t n, const uint8_t *digest)
+{
+    static const uint8_t none[CVM_SHA384_LEN];
+    bool found = false;
+    for (uint32_t i = 0; i < n; i++)
+        found |= cvm_equal(list[i], digest, CVM_SHA384_LEN);
+    return found && memcmp(digest, none, sizeof(none)) != 0;
+}
+
+/* The PSP has checked the block's signature before it let the guest start; its digests say whose.
+ */
+static void check_id_block(struct ctx *c, struct cvm_check *k)
+{
+    if (!c->a->have_report)
+        return;
+    const struct cvm_report *r = &c->a->report;
+    const struct cvm_id_block_rule *want = c->e->id_block;
+    static const uint8_t none[CVM_SHA384_LEN];
+    bool has = memcmp(r->id_key_digest, none, sizeof(none)) != 0;
+    bool author = r->key_info & CVM_KEY_AUTHOR;
+    CVM_AUTO_FREE char *id = cvm_hex(r->id_key_digest, CVM_SHA384_LEN);
+    CVM_AUTO_FREE char *by = cvm_hex(r->author_key_digest, CVM_SHA384_LEN);
+    char got[400];
+    if (has)
+        snprintf(got, sizeof(got), "guest SVN %" PRIu64 ", ID key %s, author key %s", r->guest_svn,
+                 id, author ? by : "none");
+    else
+        snprintf(got, sizeof(got), "no ID block");
+    if (!want || !want->present) {
+        set(k, CVM_VERDICT_NOT_CHECKED, NULL, got);
+        return;
+    }
+    char expected[160];
+    snprintf(expected, sizeof(expected), "guest SVN at least %u, ID key one of %u named%s",
+             want->guest_svn, want->n_id_keys,
+             want->n_author_keys ? ", certified by a named author key" : "");
+    bool good = r->guest_svn >= want->guest_svn &&
+                (!want->n_id_keys || among(want->id_keys, want->n_id_keys, r->id_key_digest)) &&
+                (!want->n_author_keys ||
+                 (author && among(want->author_keys, want->n_author_keys, r->author_key_digest)));
+    judge(k, has && good, expected, got);
+}
+
 static const struct cvm_min_tcb *minimum_of(const struct ctx *c)
 {
     for (int p = 0; c->e->isolate && p < CVM_PRODUCT_COUNT; p++)
@@ -483,6 +527,7 @@ static void (*const run[CVM_CHECKS])(struct ctx *, struct cvm_check *) = {
     [CVM_CHECK_MIGRATION] = check_migration,
     [CVM_CHECK_VMPL] = check_vmpl,
     [CVM_CHECK_POLICY] = check_policy,
+    [CVM_CHECK_ID_BLOCK] = check_id_block,
     [CVM_CHECK_MIN_TCB] = check_min_tcb,
     [CVM_CHECK_FIRMWARE] = check_firmware,
     [CVM_CHECK_ALIAS] = check_alias,
@@ -562,6 +607,7 @@ int cvm_evidence_appraise(const struct cvm_bundle *b, const struct cvm_manifest 
         .measurements = m->isolate.measurements,
         .n_measurements = m->isolate.n_measurements,
         .host_data = m->digest.b,
+        .id_block = &m->isolate.id_block,
         .report_data = path_good ? report_data : NULL,
     };
     cvm_evidence_check(b->report.data, b->report.len, &b->certificates, &e, ret);

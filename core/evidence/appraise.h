@@ -66,10 +66,11 @@ struct cvm_expectations {
     const struct cvm_isolate
         *isolate; /* of the manifest, or NULL: platforms, policy, minimum TCB, chips */
     const uint8_t (*measurements)[CVM_MEASUREMENT_LEN];
-    size_t n_measurements;         /* 0: not checked */
-    const uint8_t *host_data;      /* CVM_HOST_DATA_LEN bytes, or NULL */
-    const uint8_t *report_data;    /* CVM_REPORT_DATA_LEN bytes, or NULL */
-    const struct cvm_tcb *min_tcb; /* demanded whatever the line is, or NULL */
+    size_t n_measurements;                    /* 0: not checked */
+    const uint8_t *host_data;                 /* CVM_HOST_DATA_LEN bytes, or NULL */
+    const uint8_t *report_data;               /* CVM_REPORT_DATA_LEN bytes, or NULL */
+    const struct cvm_id_block_rule *id_block; /* or NULL */
+    const struct cvm_tcb *min_tcb;            /* demanded whatever the line is, or NULL */
 };
 
 /* A bare report and its certificates, in any order. Fills *ret whatever they are. */

@@ -1,5 +1,5 @@
-/* The GHCB's certificate table: whatever its offsets and sizes say, reading stays inside, and what is
- * found lies within the table. */
+/* The GHCB's certificate table: whatever its offsets and sizes say, reading stays inside, and what
+ * is found lies within the table. */
 #include <stdlib.h>
 
 #include "core/evidence/certificate-entries.h"

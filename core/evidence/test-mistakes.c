@@ -192,6 +192,36 @@ static void test_expectations(void **state)
     explained(s, CVM_CHECK_PLATFORM, "sim-process, root of Milan", "that the manifest lists");
 }
 
+/* An ID block: who signed the launch, and how old the guest is. */
+static void test_id_block(void **state)
+{
+    (void)state;
+    static struct cvm_id_block_rule rule;
+    const char *const words[] = {"no ID block", "guest SVN 3", "ID key 55", "author key none",
+                                 "author key 77"};
+    for (int mistake = -1; mistake < 5; mistake++) {
+        struct scene *s = scene(CVM_LINE_MILAN, CVM_VEK_VCEK);
+        rule = (struct cvm_id_block_rule){
+            .present = true, .guest_svn = 4, .n_id_keys = 2, .n_author_keys = 1};
+        memset(rule.id_keys[1], 0x44, CVM_SHA384_LEN);
+        memset(rule.author_keys[0], 0x66, CVM_SHA384_LEN);
+        s->e.id_block = &rule;
+        s->r.guest_svn = mistake == 1 ? 3 : 4;
+        if (mistake != 0)
+            memset(s->r.id_key_digest, mistake == 2 ? 0x55 : 0x44, CVM_SHA384_LEN);
+        memset(s->r.author_key_digest, mistake == 4 ? 0x77 : 0x66, CVM_SHA384_LEN);
+        s->r.key_info |= mistake == 3 ? 0 : CVM_KEY_AUTHOR;
+        if (mistake < 0) {
+            struct cvm_appraisal a = judge(s);
+            assert_int_equal(a.outcome, CVM_OUTCOME_VERIFIED);
+            assert_int_equal(a.checks[CVM_CHECK_ID_BLOCK].verdict, CVM_VERDICT_PASS);
+            scene_free(s);
+            continue;
+        }
+        explained(s, CVM_CHECK_ID_BLOCK, words[mistake], "launch with the ID block");
+    }
+}
+
 /* The table of known weaknesses says what the report tells of them, and its own age. */
 static void test_advisories(void **state)
 {
@@ -290,7 +320,7 @@ int main(void)
         cmocka_unit_test(test_right),        cmocka_unit_test(test_certificates),
         cmocka_unit_test(test_expectations), cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_advisories),   cmocka_unit_test(test_unknown_bits),
-        cmocka_unit_test(test_several_keys),
+        cmocka_unit_test(test_several_keys), cmocka_unit_test(test_id_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
