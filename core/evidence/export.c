@@ -30,7 +30,7 @@ static int read_pile(const struct cvm_bundle *b, struct pile *p, struct cvm_erro
         p->n = i + 1;
         if (cvm_certificate_parse(der->data, der->len, &p->c[i], NULL) == 0)
             CVM_ENSURE(memcmp(p->c[i].spki.b, simulated->root.b, CVM_SHA256_LEN) != 0, err,
-                       CVM_E_SIMULATED, "the bundle holds the simulated root");
+                       CVM_E_NOT_GENUINE, "the bundle holds the simulated root");
     }
     return 0;
 }
@@ -111,7 +111,7 @@ static json_t *b64u_json(const struct cvm_buf *b)
 
 int cvm_bundle_export_cmw(const struct cvm_bundle *b, struct cvm_buf *out, struct cvm_error *err)
 {
-    CVM_ENSURE(strcmp(b->platform, "sev-snp") == 0, err, CVM_E_SIMULATED,
+    CVM_ENSURE(strcmp(b->platform, "sev-snp") == 0, err, CVM_E_NOT_GENUINE,
                "the platform is %s: only evidence of genuine hardware is exported", b->platform);
     CVM_AUTO_BUF struct cvm_buf table = {0}, value = {0}, record = {0};
     CVM_GUARD(make_table(b, &table, err));
