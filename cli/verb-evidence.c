@@ -186,6 +186,7 @@ static int read_wanted(const struct cli *c, struct wanted *w, struct cvm_error *
 {
     w->e.time = cli_now();
     w->e.production = cli_flag(c, "production");
+    w->e.committed_only = cli_flag(c, "committed-firmware");
     if (cli_opt(c, "at"))
         CVM_GUARD(parse_time(cli_opt(c, "at"), &w->e.time, err));
     CVM_GUARD(hex_option(c, "host-data", "sha256:", w->host_data, sizeof(w->host_data),
@@ -257,6 +258,7 @@ static const struct cli_option VERIFY_OPTIONS[] = {
     {"author-key", 0, "HEX", "AUTHOR_KEY_DIGEST that may have certified it; may be repeated"},
     {"guest-svn", 0, "N", "the least version of the guest that the ID block may state"},
     {"production", 0, NULL, "demand no debugging, no migration, VMPL 0 and the alias check"},
+    {"committed-firmware", 0, NULL, "refuse provisional firmware, which the host could take back"},
     {"kds", 0, NULL, "fetch what is missing from AMD's key server, and keep it"},
     {"offline", 0, NULL, "use no network: with --kds only what was kept"},
     {"line", 0, "NAME", "milan, genoa or turin: for reports of version 2, with --kds"},

@@ -5,7 +5,7 @@
 #include "core/evidence/appraise.h"
 
 static const struct cvm_check_info infos[CVM_CHECKS] = {
-#define CHECK(NAME, name, protects, failed, remedy) {name, protects, failed, remedy},
+#define CHECK(NAME, name, protects, failed, remedy, ask) {name, protects, failed, remedy, ask},
 #include "core/evidence/checks.def"
 #undef CHECK
 };
@@ -57,16 +57,6 @@ int cvm_appraisal_error(const struct cvm_appraisal *a, struct cvm_error *err)
     return cvm_fail(err, CVM_E_EVIDENCE_REFUSED, "no verdict");
 }
 
-/* Long values are cut in the middle of the table, never in the JSON. */
-static void cut(const char *text, char out[40])
-{
-    size_t n = strlen(text);
-    if (n < 40)
-        memcpy(out, text, n + 1);
-    else
-        snprintf(out, 40, "%.24s...%s", text, text + n - 8);
-}
-
 static void line(struct cvm_buf *out, const char *text)
 {
     cvm_buf_append_str(out, text);
@@ -76,15 +66,12 @@ static void line(struct cvm_buf *out, const char *text)
 static void explain(const struct cvm_check *k, const struct cvm_check_info *info,
                     struct cvm_buf *out)
 {
-    const char *const parts[][2] = {{"wrong", info->failed},
-                                    {"protects", info->protects},
-                                    {"expected", k->expected},
-                                    {"got", k->got},
-                                    {"do", info->remedy}};
+    const char *const parts[][2] = {
+        {"wrong", info->failed}, {"expected", k->expected}, {"got", k->got}, {"do", info->remedy}};
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (!parts[i][1][0])
             continue;
-        CVM_AUTO_FREE char *text = cvm_printf("    %-9s %s", parts[i][0], parts[i][1]);
+        CVM_AUTO_FREE char *text = cvm_printf("%15s%-9s %s", "", parts[i][0], parts[i][1]);
         line(out, text);
     }
 }
@@ -123,37 +110,83 @@ static void say_advisories(const struct cvm_appraisal *a, struct cvm_buf *out)
                   : "advisories as of 2026-11-21");
 }
 
+/* One check: what it is good for, then what was found. */
+static void say_check(const struct cvm_check *k, const struct cvm_check_info *info,
+                      struct cvm_buf *out)
+{
+    bool run = k->verdict != CVM_VERDICT_NOT_RUN;
+    CVM_AUTO_FREE char *row =
+        cvm_printf("  %-12s %-21s %s", cvm_verdict_text(k->verdict), info->name,
+                   run ? info->protects : "needs what was refused above");
+    line(out, row);
+    if (k->verdict == CVM_VERDICT_FAIL) {
+        explain(k, info, out);
+        return;
+    }
+    const char *ask = k->verdict == CVM_VERDICT_NOT_CHECKED ? info->ask : "";
+    const char *const parts[][2] = {{"found", run ? k->got : ""}, {"to check", ask}};
+    for (size_t i = 0; i < 2; i++) {
+        if (!parts[i][1][0])
+            continue;
+        CVM_AUTO_FREE char *text = cvm_printf("%15s%-9s %s", "", parts[i][0], parts[i][1]);
+        line(out, text);
+    }
+}
+
+static size_t count(const struct cvm_appraisal *a, enum cvm_verdict v)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < CVM_CHECKS; i++)
+        n += a->checks[i].verdict == v;
+    return n;
+}
+
+/* Of what was left open, that which a hasty reader would take for granted. */
+static void say_open(const struct cvm_appraisal *a, struct cvm_buf *out)
+{
+    static const struct {
+        enum cvm_check_id id;
+        const char *text;
+    } open[] = {
+        {CVM_CHECK_MEASUREMENT, "measurement NOT CHECKED: it may be any program"},
+        {CVM_CHECK_HOST_DATA, "host-data NOT CHECKED: it may be for any manifest"},
+        {CVM_CHECK_FRESHNESS,
+         "freshness NOT CHECKED: without a nonce of your own this may be a recording"},
+    };
+    for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++)
+        if (a->checks[open[i].id].verdict == CVM_VERDICT_NOT_CHECKED)
+            line(out, open[i].text);
+}
+
 void cvm_appraisal_print(const struct cvm_appraisal *a, struct cvm_buf *out)
 {
-    size_t refused = 0;
-    for (size_t i = 0; i < CVM_CHECKS; i++) {
-        const struct cvm_check *k = &a->checks[i];
-        char got[40];
-        cut(k->got, got);
-        CVM_AUTO_FREE char *row =
-            cvm_printf("  %-22s %-12s %s", infos[i].name, cvm_verdict_text(k->verdict),
-                       k->verdict == CVM_VERDICT_FAIL ? "" : got);
-        line(out, row);
-        if (k->verdict == CVM_VERDICT_FAIL) {
-            explain(k, &infos[i], out);
-            refused++;
-        }
-    }
+    for (size_t i = 0; i < CVM_CHECKS; i++)
+        say_check(&a->checks[i], &infos[i], out);
+    line(out,
+         "words: VCEK, VLEK: signing key of the chip, of a cloud provider; ASK, ASVK, ARK: AMD's "
+         "certificates above it;");
+    line(out,
+         "       TCB: versions of the processor's firmware; nonce: a number of your own, so that "
+         "nobody can answer with a recording");
     say_advisories(a, out);
-    if (a->checks[CVM_CHECK_FRESHNESS].verdict == CVM_VERDICT_NOT_CHECKED)
-        line(out, "freshness NOT CHECKED: without a nonce of your own this may be a recording");
+    say_open(a, out);
+    size_t held = count(a, CVM_VERDICT_PASS), open = count(a, CVM_VERDICT_NOT_CHECKED);
     if (a->outcome == CVM_OUTCOME_VERIFIED && (a->report.policy & CVM_POLICY_DEBUG))
         line(out, "debugging is ALLOWED: the host can read and change this guest's memory");
     if (a->outcome == CVM_OUTCOME_VERIFIED) {
-        line(out, "VERIFIED: everything that was checked holds, on genuine hardware");
+        CVM_AUTO_FREE char *text = cvm_printf(
+            "VERIFIED: everything that was checked holds (%zu checks, %zu had nothing to "
+            "compare with), on genuine hardware",
+            held, open);
+        line(out, text);
     } else if (a->outcome == CVM_OUTCOME_SIMULATED) {
         line(out,
              "*** SIMULATED *** everything is consistent, but no hardware protects this isolate:");
         line(out, "*** SIMULATED *** whoever runs the host can read and change all of it");
     } else {
         CVM_AUTO_FREE char *text =
-            cvm_printf("REFUSED: %zu of %d checks failed; send nothing to this isolate", refused,
-                       (int)CVM_CHECKS);
+            cvm_printf("REFUSED: %zu of %d checks failed; send nothing to this isolate",
+                       count(a, CVM_VERDICT_FAIL), (int)CVM_CHECKS);
         line(out, text);
     }
 }
@@ -177,6 +210,8 @@ json_t *cvm_appraisal_json(const struct cvm_appraisal *a)
             json_object_set_new(o, "wrong", json_string(infos[i].failed));
             json_object_set_new(o, "remedy", json_string(infos[i].remedy));
         }
+        if (k->verdict == CVM_VERDICT_NOT_CHECKED)
+            json_object_set_new(o, "ask", json_string(infos[i].ask));
         json_array_append_new(checks, o);
     }
     json_t *o = json_object();

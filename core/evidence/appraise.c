@@ -328,8 +328,12 @@ static void check_policy(struct ctx *c, struct cvm_check *k)
     if (!c->a->have_report)
         return;
     uint64_t p = c->a->report.policy;
-    char got[64];
-    snprintf(got, sizeof(got), "0x%" PRIx64, p);
+    char got[200];
+    snprintf(got, sizeof(got), "ABI %u.%u, %s, %s%s%s (0x%" PRIx64 ")", (unsigned)(p >> 8 & 0xff),
+             (unsigned)(p & 0xff), p & CVM_POLICY_SMT ? "SMT allowed" : "no SMT",
+             p & CVM_POLICY_SINGLE_SOCKET ? "one socket" : "any number of sockets",
+             p & ~POLICY_KNOWN ? ", unknown bits set" : "",
+             p & CVM_POLICY_RESERVED1 ? "" : ", bit 17 not set", p);
     if (!c->e->isolate && !(p & CVM_POLICY_RESERVED1)) {
         judge(k, false, "bit 17 set, as in every policy", got);
         return;
@@ -405,6 +409,29 @@ static const struct cvm_min_tcb *minimum_of(const struct ctx *c)
     return NULL;
 }
 
+/* Appends the parts of one level that are below what is demanded. */
+static void add_lower(const char *level, const struct cvm_tcb *has, const struct cvm_tcb *min,
+                      char *got, size_t size)
+{
+    const struct {
+        const char *name;
+        int has, min;
+    } parts[] = {{"fmc", has->fmc, min->fmc},
+                 {"bootloader", has->bootloader, min->bootloader},
+                 {"tee", has->tee, min->tee},
+                 {"snp", has->snp, min->snp},
+                 {"microcode", has->microcode, min->microcode}};
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        size_t at = strlen(got);
+        if (parts[i].has < 0 && parts[i].min >= 0)
+            snprintf(got + at, size - at, "%sno %s on this processor", at ? ", " : "",
+                     parts[i].name);
+        else if (parts[i].has < parts[i].min)
+            snprintf(got + at, size - at, "%s%s %s only %d", at ? ", " : "", level, parts[i].name,
+                     parts[i].has);
+    }
+}
+
 /*
  * All four levels: REPORTED is what the key was derived for, COMMITTED below which the machine
  * cannot go back, LAUNCH what ran when the guest's memory was set up, CURRENT what runs now. The
@@ -428,16 +455,22 @@ static void check_min_tcb(struct ctx *c, struct cvm_check *k)
         min = (struct cvm_tcb){m->fmc, m->bootloader, m->tee, m->snp, m->microcode};
     else if (c->e->min_tcb)
         min = *c->e->min_tcb;
+    bool demanded = m || c->e->min_tcb, good = true;
     char got[400] = "", text[96], expected[96];
-    bool good = true;
     for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
         struct cvm_tcb has = cvm_tcb_decode(levels[i].tcb, c->line->layout);
         good &= cvm_tcb_at_least(&has, &min);
+        if (demanded) {
+            add_lower(levels[i].name, &has, &min, got, sizeof(got));
+            continue;
+        }
         size_t at = strlen(got);
         snprintf(got + at, sizeof(got) - at, "%s%s: %s", at ? "; " : "", levels[i].name,
                  cvm_tcb_text(&has, text, sizeof(text)));
     }
-    if (m || c->e->min_tcb)
+    if (good && demanded)
+        snprintf(got, sizeof(got), "all four levels are at least that");
+    if (demanded)
         judge(k, good, cvm_tcb_text(&min, expected, sizeof(expected)), got);
     else
         set(k, CVM_VERDICT_NOT_CHECKED, NULL, got);
@@ -462,7 +495,10 @@ static void check_firmware(struct ctx *c, struct cvm_check *k)
              ".%" PRIu64 "%s",
              r->current_major, r->current_minor, r->current_build, r->committed_major,
              r->committed_minor, r->committed_build, provisional ? ", provisional" : "");
-    judge(k, good, "current at least committed and reported", got);
+    if (c->e->committed_only)
+        judge(k, good && !provisional, "nothing runs but the committed firmware", got);
+    else
+        judge(k, good, "current at least committed and reported", got);
 }
 
 static void check_alias(struct ctx *c, struct cvm_check *k)

@@ -85,6 +85,13 @@ static void test_production(void **state)
     struct cvm_appraisal a = check(&vectors[0], &vectors[0], &debug);
     assert_int_equal(a.outcome, CVM_OUTCOME_REFUSED);
     assert_int_equal(a.checks[CVM_CHECK_DEBUG].verdict, CVM_VERDICT_FAIL);
+    /* Newer microcode runs than the host is bound to keep. */
+    a = check(&vectors[2], &vectors[2], &(struct cvm_expectations){.time = AT_2025});
+    assert_int_equal(a.outcome, CVM_OUTCOME_VERIFIED);
+    a = check(&vectors[2], &vectors[2],
+              &(struct cvm_expectations){.time = AT_2025, .committed_only = true});
+    assert_int_equal(a.outcome, CVM_OUTCOME_REFUSED);
+    assert_int_equal(a.checks[CVM_CHECK_FIRMWARE].verdict, CVM_VERDICT_FAIL);
     a = check(&vectors[5], &vectors[5], &debug);
     assert_int_equal(a.outcome, CVM_OUTCOME_REFUSED);
     assert_int_equal(a.checks[CVM_CHECK_VMPL].verdict, CVM_VERDICT_FAIL);

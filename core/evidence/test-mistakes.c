@@ -171,6 +171,15 @@ static void test_expectations(void **state)
     explained(s, CVM_CHECK_MIN_TCB, "microcode 220", "update the host's firmware");
 
     s = scene(CVM_LINE_MILAN, CVM_VEK_VCEK);
+    s->r.committed_tcb[7]--; /* the host could go back to what is too old */
+    explained(s, CVM_CHECK_MIN_TCB, "committed microcode only 218\n", "update the host's firmware");
+
+    s = scene(CVM_LINE_MILAN, CVM_VEK_VCEK);
+    s->e.committed_only = true;
+    s->r.committed_build--;
+    explained(s, CVM_CHECK_FIRMWARE, "provisional", "have the operator commit it");
+
+    s = scene(CVM_LINE_MILAN, CVM_VEK_VCEK);
     s->r.measurement[5] ^= 1;
     explained(s, CVM_CHECK_MEASUREMENT, "another program image", "launch with the image");
 
