@@ -76,18 +76,73 @@ static void explain(const struct cvm_check *k, const struct cvm_check_info *info
     }
 }
 
-#define CVM_ADVISORIES_DATE 1795219200 /* 2026-11-21 */
+#define CVM_ADVISORIES_DATE 1795996800 /* 2026-11-30 */
 #define ADVISORIES_OLD ((int64_t)180 * 86400)
 
+enum advisory {
+#define ADVISORY(ID, name, bit, text) ADVISORY_##ID,
+#define MICROCODE(ID, family, model, stepping, least)
+#include "core/evidence/advisories.def"
+#undef ADVISORY
+#undef MICROCODE
+    ADVISORIES
+};
 static const struct {
     const char *name;
     int bit;
     const char *text;
-} advisories[] = {
-#define ADVISORY(name, bit, text) {name, bit, text},
+} advisories[ADVISORIES] = {
+#define ADVISORY(ID, name, bit, text) {name, bit, text},
+#define MICROCODE(ID, family, model, stepping, least)
 #include "core/evidence/advisories.def"
 #undef ADVISORY
+#undef MICROCODE
 };
+static const struct {
+    enum advisory id;
+    uint64_t family, model, stepping;
+    int least;
+} microcodes[] = {
+#define ADVISORY(ID, name, bit, text)
+#define MICROCODE(ID, family, model, stepping, least)                                              \
+    {ADVISORY_##ID, family, model, stepping, least},
+#include "core/evidence/advisories.def"
+#undef ADVISORY
+#undef MICROCODE
+};
+
+/* The lowest of the four levels: what an attacker could go back to. */
+static int microcode_of(const struct cvm_report *r, enum cvm_tcb_layout layout)
+{
+    const uint8_t *const levels[] = {r->reported_tcb, r->committed_tcb, r->launch_tcb,
+                                     r->current_tcb};
+    int lowest = 255;
+    for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+        int has = cvm_tcb_decode(levels[i], layout).microcode;
+        lowest = has < lowest ? has : lowest;
+    }
+    return lowest;
+}
+
+/* What the report tells of one weakness; the caller frees it. */
+static char *advisory_text(const struct cvm_report *r, const struct cvm_line_info *l,
+                           enum advisory id)
+{
+    const char *text = advisories[id].text;
+    if (advisories[id].bit >= 0)
+        return r->platform_info >> advisories[id].bit & 1 ? cvm_printf("mended")
+                                                          : cvm_printf("NOT MENDED: %s", text);
+    for (size_t i = 0; r->version >= 3 && i < sizeof(microcodes) / sizeof(microcodes[0]); i++) {
+        if (microcodes[i].id != id || microcodes[i].family != r->cpuid_family ||
+            microcodes[i].model != r->cpuid_model || microcodes[i].stepping != r->cpuid_stepping)
+            continue;
+        int has = microcode_of(r, l->layout), least = microcodes[i].least;
+        return has >= least
+                   ? cvm_printf("mended")
+                   : cvm_printf("NOT MENDED: microcode %d, needed is %d: %s", has, least, text);
+    }
+    return cvm_printf("the report does not tell: %s", text);
+}
 
 /* What is known to be weak, and whether this report says that it is mended. */
 static void say_advisories(const struct cvm_appraisal *a, struct cvm_buf *out)
@@ -95,19 +150,14 @@ static void say_advisories(const struct cvm_appraisal *a, struct cvm_buf *out)
     const struct cvm_line_info *l = a->have_vek ? cvm_line_info(a->vek.line) : NULL;
     if (!a->have_report || !l || l->platform != CVM_ROOT_HARDWARE)
         return;
-    for (size_t i = 0; i < sizeof(advisories) / sizeof(advisories[0]); i++) {
-        bool told = advisories[i].bit >= 0;
-        bool mended = told && (a->report.platform_info >> advisories[i].bit & 1);
-        CVM_AUTO_FREE char *text = cvm_printf("advisory %s: %s%s", advisories[i].name,
-                                              mended ? "mended"
-                                              : told ? "NOT MENDED: "
-                                                     : "the report does not tell: ",
-                                              mended ? "" : advisories[i].text);
+    for (size_t i = 0; i < ADVISORIES; i++) {
+        CVM_AUTO_FREE char *told = advisory_text(&a->report, l, (enum advisory)i);
+        CVM_AUTO_FREE char *text = cvm_printf("advisory %s: %s", advisories[i].name, told);
         line(out, text);
     }
     line(out, a->time - CVM_ADVISORIES_DATE > ADVISORIES_OLD
-                  ? "advisories as of 2026-11-21: OUT OF DATE, get a newer 2cVM"
-                  : "advisories as of 2026-11-21");
+                  ? "advisories as of 2026-11-30: OUT OF DATE, get a newer 2cVM"
+                  : "advisories as of 2026-11-30");
 }
 
 /* One check: what it is good for, then what was found. */
@@ -191,6 +241,21 @@ void cvm_appraisal_print(const struct cvm_appraisal *a, struct cvm_buf *out)
     }
 }
 
+static void add_advisories(const struct cvm_appraisal *a, json_t *o)
+{
+    const struct cvm_line_info *l = a->have_vek ? cvm_line_info(a->vek.line) : NULL;
+    if (!a->have_report || !l || l->platform != CVM_ROOT_HARDWARE)
+        return;
+    json_t *list = json_array();
+    json_object_set_new(o, "advisories", list);
+    for (size_t i = 0; i < ADVISORIES; i++) {
+        CVM_AUTO_FREE char *told = advisory_text(&a->report, l, (enum advisory)i);
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s}", "name", advisories[i].name, "told", told));
+    }
+    json_object_set_new(o, "advisories_as_of", json_integer(CVM_ADVISORIES_DATE));
+}
+
 json_t *cvm_appraisal_json(const struct cvm_appraisal *a)
 {
     static const char *const words[] = {[CVM_VERDICT_NOT_RUN] = "not-run",
@@ -219,5 +284,6 @@ json_t *cvm_appraisal_json(const struct cvm_appraisal *a)
     json_object_set_new(o, "checks", checks);
     if (a->have_report)
         json_object_set_new(o, "report", cvm_report_json(&a->report));
+    add_advisories(a, o);
     return o;
 }

@@ -111,7 +111,7 @@ static void check_revocation(struct ctx *c, struct cvm_check *k)
     char from[32], until[32], expected[100];
     snprintf(expected, sizeof(expected), "not listed, on a list of %s to %s",
              time_text(v->crl_from, from), time_text(v->crl_until, until));
-    bool current = c->e->time >= v->crl_from && c->e->time <= v->crl_until;
+    bool current = c->e->time <= v->crl_until; /* a list of later than that says even more */
     judge(k, current && !v->revoked, expected,
           v->revoked ? "revoked"
           : current  ? "not listed"
@@ -176,7 +176,7 @@ static void check_chip_cert(struct ctx *c, struct cvm_check *k)
         return;
     const struct cvm_vek *v = &c->a->vek;
     if (v->kind == CVM_VEK_VLEK) {
-        char got[128];
+        char got[192];
         snprintf(got, sizeof(got), "a key of the provider \"%s\", for no single chip", v->csp_id);
         set(k, CVM_VERDICT_PASS, "a VLEK names a provider, not a chip", got);
         return;
@@ -400,6 +400,15 @@ static void check_id_block(struct ctx *c, struct cvm_check *k)
     judge(k, has && good, expected, got);
 }
 
+/* Minima for other lines only: whoever wrote them did not mean to accept any firmware here. */
+static bool minimum_missing(const struct ctx *c)
+{
+    bool any = false;
+    for (int p = 0; c->e->isolate && p < CVM_PRODUCT_COUNT; p++)
+        any |= c->e->isolate->min_tcb[p].present;
+    return any && !simulated(c);
+}
+
 static const struct cvm_min_tcb *minimum_of(const struct ctx *c)
 {
     for (int p = 0; c->e->isolate && p < CVM_PRODUCT_COUNT; p++)
@@ -450,6 +459,11 @@ static void check_min_tcb(struct ctx *c, struct cvm_check *k)
                   {"launch", r->launch_tcb},
                   {"current", r->current_tcb}};
     const struct cvm_min_tcb *m = minimum_of(c);
+    if (!m && !c->e->min_tcb && minimum_missing(c)) {
+        set(k, CVM_VERDICT_FAIL, "a minimum for this processor line in the manifest",
+            "the manifest states minima for other lines only");
+        return;
+    }
     struct cvm_tcb min = {-1, 0, 0, 0, 0};
     if (m)
         min = (struct cvm_tcb){m->fmc, m->bootloader, m->tee, m->snp, m->microcode};

@@ -201,6 +201,24 @@ static void test_expectations(void **state)
     explained(s, CVM_CHECK_PLATFORM, "sim-process, root of Milan", "that the manifest lists");
 }
 
+/* Minima of a manifest: for other lines only is not "none", and they are not asked of a simulation.
+ */
+static void test_min_tcb_by_line(void **state)
+{
+    (void)state;
+    struct scene *s = scene(CVM_LINE_MILAN, CVM_VEK_VCEK);
+    s->e.min_tcb = NULL;
+    struct cvm_appraisal a = judge(s);
+    assert_int_equal(a.outcome, CVM_OUTCOME_VERIFIED);
+    assert_int_equal(a.checks[CVM_CHECK_MIN_TCB].verdict, CVM_VERDICT_NOT_CHECKED);
+    s->isolate->min_tcb[CVM_PRODUCT_MILAN] = (struct cvm_min_tcb){.present = true, .fmc = -1};
+    a = judge(s);
+    assert_int_equal(a.checks[CVM_CHECK_MIN_TCB].verdict, CVM_VERDICT_PASS);
+    s->isolate->min_tcb[CVM_PRODUCT_MILAN].present = false;
+    s->isolate->min_tcb[CVM_PRODUCT_GENOA] = (struct cvm_min_tcb){.present = true, .fmc = -1};
+    explained(s, CVM_CHECK_MIN_TCB, "for other lines", "choose another host");
+}
+
 /* An ID block: who signed the launch, and how old the guest is. */
 static void test_id_block(void **state)
 {
@@ -238,15 +256,32 @@ static void test_advisories(void **state)
     struct scene *s = scene(CVM_LINE_MILAN, CVM_VEK_VCEK);
     CVM_AUTO_BUF struct cvm_buf old = {0}, weak = {0};
     struct cvm_appraisal a = judge(s);
-    a.time = 1795219200 + 181LL * 86400;
+    a.time = 1795996800 + 181LL * 86400;
     cvm_appraisal_print(&a, &old);
-    assert_non_null(strstr(cvm_buf_cstr(&old), "(BadRAM): mended"));
+    assert_non_null(strstr(cvm_buf_cstr(&old), "(BadRAM, CVE-2024-21944): mended"));
     assert_non_null(strstr(cvm_buf_cstr(&old), "OUT OF DATE"));
-    a.time = 1795219200 + 179LL * 86400;
+    a.time = 1795996800 + 179LL * 86400;
     a.report.platform_info &= ~CVM_PLATFORM_ALIAS_CHECK;
     cvm_appraisal_print(&a, &weak);
-    assert_non_null(strstr(cvm_buf_cstr(&weak), "(BadRAM): NOT MENDED"));
+    assert_non_null(strstr(cvm_buf_cstr(&weak), "(BadRAM, CVE-2024-21944): NOT MENDED"));
     assert_null(strstr(cvm_buf_cstr(&weak), "OUT OF DATE"));
+    /* By processor: what is enough for one is too little for another, and version 2 names none. */
+    const struct {
+        uint64_t version, model, stepping;
+        const char *told;
+    } cases[] = {{3, 1, 1, "36347): NOT MENDED: microcode 218, needed is 219"},
+                 {3, 1, 2, "36347): mended"},
+                 {3, 1, 9, "36347): the report does not tell"},
+                 {2, 1, 1, "36347): the report does not tell"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CVM_AUTO_BUF struct cvm_buf text = {0};
+        a.report.version = cases[i].version;
+        a.report.cpuid_model = cases[i].model;
+        a.report.cpuid_stepping = cases[i].stepping;
+        a.report.launch_tcb[7] = 218; /* the others have 219 */
+        cvm_appraisal_print(&a, &text);
+        assert_non_null(strstr(cvm_buf_cstr(&text), cases[i].told));
+    }
     scene_free(s);
 }
 
@@ -326,10 +361,11 @@ static void test_several_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_right),        cmocka_unit_test(test_certificates),
-        cmocka_unit_test(test_expectations), cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_advisories),   cmocka_unit_test(test_unknown_bits),
-        cmocka_unit_test(test_several_keys), cmocka_unit_test(test_id_block),
+        cmocka_unit_test(test_right),           cmocka_unit_test(test_certificates),
+        cmocka_unit_test(test_expectations),    cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_advisories),      cmocka_unit_test(test_unknown_bits),
+        cmocka_unit_test(test_several_keys),    cmocka_unit_test(test_id_block),
+        cmocka_unit_test(test_min_tcb_by_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
