@@ -14,6 +14,18 @@ import lib_judges as judges
 CHANGES = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
 
 
+def bits(s: judges.Sample) -> int:
+    """Every single bit of a report: also where no other sample lies beside the repository."""
+    requests = []
+    for bit in range(8 * len(s.parts[0])):
+        report = bytearray(s.parts[0])
+        report[bit // 8] ^= 1 << bit % 8
+        requests.append(judges.request(s.kind, bytes(report), *s.parts[1:]))
+    passed = [i for i, answer in enumerate(judges.ask(judges.OURS, requests, s.at)) if answer[0] != "0"]
+    print(f"{len(requests)} single bits of a report changed, {len(requests) - len(passed)} refused")
+    return len(passed)
+
+
 def main() -> int:
     module = judges.build_go()
     if not module:
@@ -29,6 +41,7 @@ def main() -> int:
     wrong = subprocess.run([*words, module / "verify/testdata/vcek.testcer", trust / "ask_ark_genoa.pem"], capture_output=True)
     failures += wrong.returncode != 1 or b"SEV-Milan" not in wrong.stdout
     print(f"2cvm with another product's chain: exit {wrong.returncode}")
+    failures += bits(judges.go_samples(module)[0])
     failures += judges.compare("go-sev-guest", judges.GO, judges.go_samples(module) + judges.near_samples(), CHANGES)
     print("FAILED" if failures else "ok")
     return 1 if failures else 0
