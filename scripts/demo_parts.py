@@ -68,6 +68,8 @@ class Demo:
         self.image = GUEST if isolate == "sim-vm" else BIN  # what everyone recomputes the measurement from
         self.patience = 600 if isolate == "sim-vm" else 120  # seconds: an emulated processor is slow
         self.libvirt: Libvirtd | None = None
+        self.machine_image = GUEST  # what the host starts; a dishonest one has another
+        self.options: list = []  # more for 2cvmd
         self.daemons: dict[str, subprocess.Popen] = {}
         self.urls: dict[str, str] = {}
         self.timings: list[tuple[str, float]] = []
@@ -121,10 +123,10 @@ class Demo:
         if self.isolate == "sim-vm":
             if not self.libvirt:
                 self.libvirt = Libvirtd().start()
-            machines = ["--libvirt", self.libvirt.uri, "--machine-image", GUEST, "--vsock", VSOCK, "--runtime", self.libvirt.runtime]
+            machines = ["--libvirt", self.libvirt.uri, "--machine-image", self.machine_image, "--vsock", VSOCK, "--runtime", self.libvirt.runtime]
         self.daemons[host] = subprocess.Popen(
             [BIN / "2cvmd", "--state", folder / "state", "--listen", f"127.0.0.1:{port}", "--socket", folder / "operator.sock",
-             "--image", BIN, *machines], cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+             "--image", BIN, *machines, *self.options], cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.wait(lambda: self.health(host), 20, "the daemon does not answer; see " + str(folder / "2cvmd.log"))
 
     def health(self, host: str):

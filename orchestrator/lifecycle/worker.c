@@ -15,6 +15,7 @@
 #define TRIES 5     /* connections in a row that ended early */
 #define USEFUL_S 10 /* seconds after which an end is not early */
 #define DISK_MS 10000
+#define END_MS 2000
 
 struct cvm_isolate_spec cvm_worker_spec(const struct cvm_collaboration *c)
 {
@@ -239,12 +240,22 @@ static int serve(struct cvm_collaboration *c, struct cvm_error *err)
     }
 }
 
-/* How the machine ended, where somebody has told. */
+/* How the machine ended. The connection to it often breaks before the event comes that says why. */
 static void name_end(struct cvm_collaboration *c, struct cvm_error *err)
 {
-    CVM_LOCKED(c);
-    if (strncmp(c->machine, "ended", 5) == 0)
-        cvm_error_wrap(err, "the machine %s", c->machine);
+    for (int tries = 0; c->driver->machine && tries < 2; tries++) {
+        struct pollfd p = {.fd = c->wake, .events = POLLIN};
+        eventfd_t ignored;
+        {
+            CVM_LOCKED(c);
+            if (strncmp(c->machine, "ended", 5) == 0) {
+                cvm_error_wrap(err, "the machine %s", c->machine);
+                return;
+            }
+        }
+        if (poll(&p, 1, END_MS) > 0)
+            eventfd_read(c->wake, &ignored);
+    }
 }
 
 static bool of_connection(enum cvm_code code)

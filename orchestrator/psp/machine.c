@@ -193,9 +193,14 @@ void cvm_psp_machine_end(struct cvm_psp_machine *m)
     for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
         if (fds[i] >= 0)
             close(fds[i]);
+    /* A machine that runs has read them; nobody starts another from them. */
     (void)unlink(CVM_PSP_VHOST);
     (void)unlink(CVM_PSP_VSOCK);
     (void)unlink(CVM_PSP_DEVICE);
+    if (m->kernel.fd >= 0)
+        (void)unlink(CVM_PSP_KERNEL);
+    if (m->initramfs.fd >= 0)
+        (void)unlink(CVM_PSP_INITRAMFS);
     *m = (struct cvm_psp_machine)CVM_PSP_MACHINE_NONE;
 }
 

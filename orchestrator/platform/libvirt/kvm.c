@@ -11,9 +11,11 @@
 
 #define BOOT_MS 8000
 
-static bool is_active(void *arg)
+/* A KVM that cannot go on leaves the machine suspended. */
+static bool is_running(void *arg)
 {
-    return virDomainIsActive(arg) == 1;
+    int state = 0;
+    return virDomainGetState(arg, &state, NULL, 0) == 0 && state == VIR_DOMAIN_RUNNING;
 }
 
 /* The image boots without an evidence device, says so, and powers itself off. */
@@ -53,7 +55,7 @@ static bool boots(const struct cvm_platform_host *host, virConnectPtr c, const c
                                           .text = CVM_MACHINE_DEVICE_LINE,
                                           .event_fd = w.fd,
                                           .process_fd = -1,
-                                          .there = is_active,
+                                          .there = is_running,
                                           .arg = d,
                                           .timeout_ms = BOOT_MS};
     bool booted = d && cvm_machine_wait_console(&wait, &err) == 1;
