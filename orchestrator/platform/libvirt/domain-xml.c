@@ -155,7 +155,7 @@ static int add_vhost_user(xmlDoc *doc, const char *socket, struct cvm_error *err
     /* The path stands last: the software PSP finds the machine by it. */
     CVM_AUTO_FREE char *chardev = cvm_printf("socket,id=vs0,reconnect=0,path=%s", socket);
     const char *const arguments[] = {"-chardev", chardev, "-device",
-                                     "vhost-user-vsock-pci,chardev=vs0,event_idx=off"};
+                                     "vhost-user-vsock-pci,chardev=vs0"};
     xmlNs *ns = xmlNewNs(root, TEXT(QEMU_URI), TEXT("qemu"));
     xmlNode *line = xmlNewChild(root, ns, TEXT("commandline"), NULL);
     for (size_t i = 0; i < sizeof arguments / sizeof arguments[0]; i++)
