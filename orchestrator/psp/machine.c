@@ -245,6 +245,14 @@ static void cleanup_dir(DIR **d)
         closedir(*d);
 }
 
+/* 0: a name of /proc that is no process. */
+static pid_t process_id(const char *name)
+{
+    char *end;
+    long v = strtol(name, &end, 10);
+    return name[0] >= '1' && name[0] <= '9' && !*end && v <= INT32_MAX ? (pid_t)v : 0;
+}
+
 /* The one QEMU at our socket: a descriptor of it, its arguments. */
 static int find_machine(const char *vhost, struct cvm_buf *ret, struct cvm_psp_started *ret_started,
                         struct cvm_error *err)
@@ -257,7 +265,7 @@ static int find_machine(const char *vhost, struct cvm_buf *ret, struct cvm_psp_s
     while ((e = readdir(proc))) {
         CVM_AUTO_BUF struct cvm_buf arguments = {0};
         struct cvm_psp_started s;
-        pid_t pid = e->d_name[0] >= '1' && e->d_name[0] <= '9' ? (pid_t)atoi(e->d_name) : 0;
+        pid_t pid = process_id(e->d_name);
         CVM_AUTO_CLOSE int pidfd = pid ? pidfd_open(pid, 0) : -1;
         if (pidfd < 0 || read_arguments(dirfd(proc), e->d_name, &arguments) < 0)
             continue;

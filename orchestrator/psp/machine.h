@@ -23,8 +23,7 @@
 #define CVM_PSP_DEVICE "vsock_1025" /* where the guest's connections to that port arrive */
 #define CVM_PSP_KERNEL "kernel"     /* the copies */
 #define CVM_PSP_INITRAMFS "initramfs"
-#define CVM_PSP_CMDLINE "cmdline" /* without a newline at its end; for whoever starts the machine  \
-                                   */
+#define CVM_PSP_CMDLINE "cmdline" /* no newline at its end; for whoever starts the machine */
 
 struct cvm_psp_copy {
     int fd; /* -1: closed */

@@ -14,7 +14,7 @@
 static struct {
     pthread_once_t once;
     pthread_mutex_t lock; /* of all that follows */
-    pthread_cond_t lost, called;
+    pthread_cond_t lost, called, there;
     bool broken;
     char *uri;
     virConnectPtr connection;
@@ -26,7 +26,8 @@ static struct {
 } L = {.once = PTHREAD_ONCE_INIT,
        .lock = PTHREAD_MUTEX_INITIALIZER,
        .lost = PTHREAD_COND_INITIALIZER,
-       .called = PTHREAD_COND_INITIALIZER};
+       .called = PTHREAD_COND_INITIALIZER,
+       .there = PTHREAD_COND_INITIALIZER};
 
 int cvm_libvirt_fail(struct cvm_error *err, enum cvm_code code, const char *what)
 {
@@ -181,6 +182,7 @@ static bool try_open(const char *uri)
     if (!late) {
         L.connection = c;
         L.dead = false;
+        pthread_cond_broadcast(&L.there);
     }
     pthread_mutex_unlock(&L.lock);
     forget(old);
@@ -226,11 +228,24 @@ static virConnectPtr take(void)
     return c;
 }
 
+/* Until another thread has connected, or a time has passed. */
+static void wait_for_it(long ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += ms % 1000 * 1000000;
+    until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&L.lock);
+    if (!L.connection || L.dead)
+        pthread_cond_timedwait(&L.there, &L.lock, &until);
+    pthread_mutex_unlock(&L.lock);
+}
+
 int cvm_libvirt_open(const char *uri, bool patient, virConnectPtr *ret, struct cvm_error *err)
 {
     pthread_once(&L.once, begin);
     CVM_ENSURE(!L.broken, err, CVM_E_PLATFORM, "libvirt's library does not work here");
-    struct timespec wait = {.tv_nsec = 250000000};
     for (unsigned i = 0;; i++) {
         *ret = take();
         if (*ret)
@@ -241,9 +256,7 @@ int cvm_libvirt_open(const char *uri, bool patient, virConnectPtr *ret, struct c
             cvm_libvirt_fail(err, CVM_E_CONNECTION, "libvirt does not answer");
             return cvm_error_wrap(err, "%s", uri);
         }
-        nanosleep(&wait, NULL);
-        wait.tv_sec = wait.tv_sec * 2 + (wait.tv_nsec >= 500000000);
-        wait.tv_nsec = wait.tv_nsec >= 500000000 ? 0 : wait.tv_nsec * 2;
+        wait_for_it(250L << i);
     }
 }
 

@@ -24,6 +24,7 @@
 #define LAUNCHED "launched" /* in the isolate's folder: a machine was started, or was about to */
 #define MEMORY_STEP 64      /* MiB: the guest tells its memory rounded up to that */
 #define CMDLINE_MAX 2048
+#define TEMPLATE_MODEL "EPYC-v4"
 #define POLICY_ALWAYS 0x20000 /* bit 17: must be one */
 #define POLICY_SMT 0x10000
 #define POLICY_SINGLE_SOCKET 0x100000
@@ -84,6 +85,33 @@ static int sim_probe(const struct cvm_platform_host *host, struct cvm_error *err
     return capabilities ? 0 : cvm_libvirt_fail(err, CVM_E_PLATFORM, "libvirt has no QEMU");
 }
 
+static int read_line(const char *path, char ret[CMDLINE_MAX + 1], struct cvm_error *err)
+{
+    CVM_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    ssize_t n = fd < 0 ? -1 : read(fd, ret, CMDLINE_MAX + 1);
+    if (n < 0)
+        return cvm_fail_errno(err, "cannot read '%s'", path);
+    CVM_ENSURE(n <= CMDLINE_MAX, err, CVM_E_TOO_LARGE, "'%s' is above %d bytes", path, CMDLINE_MAX);
+    ret[n] = '\0';
+    ret[strcspn(ret, "\n")] = '\0';
+    return 0;
+}
+
+/* The processor's model is measured: an image that was measured for another one would be refused
+ * when all is up. */
+static int check_model(const struct cvm_platform_host *host, struct cvm_error *err)
+{
+    CVM_AUTO_FREE char *path = cvm_printf("%s/cpu", host->machine_image);
+    char model[CMDLINE_MAX + 1];
+    if (access(path, F_OK) < 0)
+        return 0;
+    CVM_GUARD(read_line(path, model, err));
+    CVM_ENSURE(strcmp(model, TEMPLATE_MODEL) == 0, err, CVM_E_PLATFORM,
+               "'%s' names the processor model %s, and the domain's template has " TEMPLATE_MODEL,
+               path, model);
+    return 0;
+}
+
 static int snp_probe(const struct cvm_platform_host *host, struct cvm_error *err)
 {
     CVM_AUTO_LIBVIRT virConnectPtr c = NULL;
@@ -91,6 +119,7 @@ static int snp_probe(const struct cvm_platform_host *host, struct cvm_error *err
     CVM_GUARD(need_file(host->machine_image, "firmware", R_OK,
                         "SEV-SNP needs OVMF's AmdSev build there, Debian package ovmf-amdsev",
                         err));
+    CVM_GUARD(check_model(host, err));
     CVM_GUARD(need_file(NULL, "/dev/sev", F_OK,
                         "the processor or its BIOS settings have no SEV-SNP, or the kernel lacks "
                         "kvm_amd.sev_snp=1",
@@ -147,18 +176,6 @@ static int vm_find(const struct cvm_isolate_spec *spec, struct cvm_error *err)
 }
 
 /* ---- starting it ---- */
-
-static int read_cmdline(const char *path, char ret[CMDLINE_MAX + 1], struct cvm_error *err)
-{
-    CVM_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    ssize_t n = fd < 0 ? -1 : read(fd, ret, CMDLINE_MAX + 1);
-    if (n < 0)
-        return cvm_fail_errno(err, "cannot read '%s'", path);
-    CVM_ENSURE(n <= CMDLINE_MAX, err, CVM_E_TOO_LARGE, "'%s' is above %d bytes", path, CMDLINE_MAX);
-    ret[n] = '\0';
-    ret[strcspn(ret, "\n")] = '\0';
-    return 0;
-}
 
 /* The absolute path of the folder that QEMU is told: by a link where the folder's own is too long
  * for the address of a socket. */
@@ -331,7 +348,7 @@ static int sim_start(const struct cvm_isolate_spec *spec, struct cvm_error *err)
     CVM_AUTO_FREE char *cmdline_path = inside(spec, "cmdline");
     CVM_AUTO_FREE char *user = cvm_printf("+%u:+%u", geteuid(), getegid());
     char cmdline[CMDLINE_MAX + 1];
-    CVM_GUARD(read_cmdline(cmdline_path, cmdline, err));
+    CVM_GUARD(read_line(cmdline_path, cmdline, err));
     struct cvm_domain_spec d = {.template_ = template,
                                 .kernel = kernel,
                                 .initrd = initrd,
@@ -353,7 +370,7 @@ static int snp_start(const struct cvm_isolate_spec *spec, struct cvm_error *err)
     CVM_AUTO_FREE char *initrd = cvm_printf("%s/initramfs", image);
     CVM_AUTO_FREE char *cmdline_path = cvm_printf("%s/cmdline", image);
     char cmdline[CMDLINE_MAX + 1];
-    CVM_GUARD(read_cmdline(cmdline_path, cmdline, err));
+    CVM_GUARD(read_line(cmdline_path, cmdline, err));
     struct cvm_domain_spec d = {.template_ = template,
                                 .loader = firmware,
                                 .kernel = kernel,

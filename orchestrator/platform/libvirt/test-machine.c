@@ -78,7 +78,7 @@ static char folder[64];
 static int make_folder(void **state)
 {
     (void)state;
-    strcpy(folder, "/tmp/cvm-machine-XXXXXX");
+    snprintf(folder, sizeof folder, "/tmp/cvm-machine-XXXXXX");
     return mkdtemp(folder) ? 0 : -1;
 }
 
