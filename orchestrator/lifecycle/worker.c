@@ -156,6 +156,7 @@ static int attach(struct cvm_collaboration *c, struct cvm_error *err)
         CVM_GUARD(start_isolate(c, err));
     CVM_GUARD(look_at_machine(c, err));
     wait_resumed(c);
+    CVM_ENSURE(!stopping(c), err, CVM_E_CONNECTION, "told to end");
     int fd = c->driver->connect(&spec, err);
     CVM_GUARD(fd);
     struct cvm_link *link;

@@ -11,14 +11,20 @@
 #define OPEN_TRIES 6 /* 0.25 s, doubled each time: some 16 s */
 #define BACK_MAX_S 30
 
+struct connection {
+    virConnectPtr c;
+    int lifecycle, reboot; /* what its events are registered as */
+};
+
 static struct {
     pthread_once_t once;
     pthread_mutex_t lock; /* of all that follows */
     pthread_cond_t lost, called, there;
     bool broken;
     char *uri;
-    virConnectPtr connection;
+    struct connection connection;
     bool dead; /* libvirt has closed it */
+    bool look; /* it is a new one: what happened in between nobody told us */
     cvm_machine_watcher watcher;
     void *arg;
     unsigned calling; /* threads that call the watcher, without the lock */
@@ -106,7 +112,7 @@ static void on_close(virConnectPtr c, int reason, void *arg)
     (void)arg;
     (void)reason;
     pthread_mutex_lock(&L.lock);
-    if (c == L.connection) {
+    if (c == L.connection.c) {
         L.dead = true;
         pthread_cond_broadcast(&L.lost);
     }
@@ -144,50 +150,59 @@ static void begin(void)
 
 /* ---- the connection ---- */
 
-/* Without the lock: libvirt holds one of its own when it calls on_close(). */
-static void forget(virConnectPtr c)
+/* Without the lock: libvirt holds one of its own when it calls on_close(). A connection that is not
+ * taken apart goes on telling its events. */
+static void forget(struct connection *old)
 {
-    if (!c)
+    if (!old->c)
         return;
-    virConnectUnregisterCloseCallback(c, on_close);
-    virConnectClose(c);
+    virConnectUnregisterCloseCallback(old->c, on_close);
+    if (old->lifecycle >= 0)
+        virConnectDomainEventDeregisterAny(old->c, old->lifecycle);
+    if (old->reboot >= 0)
+        virConnectDomainEventDeregisterAny(old->c, old->reboot);
+    virConnectClose(old->c);
+    old->c = NULL;
 }
 
-static virConnectPtr connected(const char *uri)
+static bool connected(const char *uri, struct connection *ret)
 {
-    virConnectPtr c = virConnectOpen(uri);
-    if (!c)
-        return NULL;
-    if (virConnectDomainEventRegisterAny(c, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-                                         VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), NULL, NULL) < 0 ||
-        virConnectDomainEventRegisterAny(c, NULL, VIR_DOMAIN_EVENT_ID_REBOOT,
-                                         VIR_DOMAIN_EVENT_CALLBACK(on_reboot), NULL, NULL) < 0 ||
-        virConnectRegisterCloseCallback(c, on_close, NULL, NULL) < 0) {
-        virConnectClose(c);
-        return NULL;
+    struct connection n = {.c = virConnectOpen(uri), .lifecycle = -1, .reboot = -1};
+    if (!n.c)
+        return false;
+    n.lifecycle =
+        virConnectDomainEventRegisterAny(n.c, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                                         VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), NULL, NULL);
+    n.reboot = virConnectDomainEventRegisterAny(n.c, NULL, VIR_DOMAIN_EVENT_ID_REBOOT,
+                                                VIR_DOMAIN_EVENT_CALLBACK(on_reboot), NULL, NULL);
+    if (n.lifecycle < 0 || n.reboot < 0 ||
+        virConnectRegisterCloseCallback(n.c, on_close, NULL, NULL) < 0) {
+        forget(&n);
+        return false;
     }
-    (void)virConnectSetKeepAlive(c, 5, 3); /* a libvirtd that hangs counts as gone */
-    return c;
+    (void)virConnectSetKeepAlive(n.c, 5, 3); /* a libvirtd that hangs counts as gone */
+    *ret = n;
+    return true;
 }
 
 /* Opens without the lock: libvirtd may take its time. Whether there is a connection now. */
 static bool try_open(const char *uri)
 {
-    virConnectPtr c = connected(uri);
-    if (!c)
+    struct connection new;
+    if (!connected(uri, &new))
         return false;
     pthread_mutex_lock(&L.lock);
-    bool late = L.connection && !L.dead; /* another thread was faster */
-    virConnectPtr old = late ? c : L.connection;
+    bool late = L.connection.c && !L.dead; /* another thread was faster */
+    struct connection old = late ? new : L.connection;
     if (!late) {
-        L.connection = c;
+        L.connection = new;
         L.dead = false;
+        L.look = true;
         pthread_cond_broadcast(&L.there);
+        pthread_cond_broadcast(&L.lost);
     }
     pthread_mutex_unlock(&L.lock);
-    forget(old);
-    if (!late)
-        notify(NULL, CVM_MACHINE_UNKNOWN, ""); /* what happened in between nobody told us */
+    forget(&old);
     return true;
 }
 
@@ -197,9 +212,17 @@ static void *bring_back(void *arg)
     (void)arg;
     pthread_mutex_lock(&L.lock);
     for (time_t wait = 1;;) {
-        while (!L.dead || !L.uri) {
+        while (!L.look && (!L.dead || !L.uri)) {
             wait = 1;
             pthread_cond_wait(&L.lost, &L.lock);
+        }
+        if (L.look) { /* here, and not where it was opened: who opens may hold locks of the
+                         watcher's */
+            L.look = false;
+            pthread_mutex_unlock(&L.lock);
+            notify(NULL, CVM_MACHINE_UNKNOWN, "");
+            pthread_mutex_lock(&L.lock);
+            continue;
         }
         CVM_AUTO_FREE char *uri = cvm_strdup(L.uri);
         pthread_mutex_unlock(&L.lock);
@@ -221,7 +244,7 @@ static virConnectPtr take(void)
 {
     pthread_mutex_lock(&L.lock);
     virConnectPtr c =
-        L.connection && !L.dead && virConnectIsAlive(L.connection) == 1 ? L.connection : NULL;
+        L.connection.c && !L.dead && virConnectIsAlive(L.connection.c) == 1 ? L.connection.c : NULL;
     if (c)
         virConnectRef(c);
     pthread_mutex_unlock(&L.lock);
@@ -237,7 +260,7 @@ static void wait_for_it(long ms)
     until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&L.lock);
-    if (!L.connection || L.dead)
+    if (!L.connection.c || L.dead)
         pthread_cond_timedwait(&L.there, &L.lock, &until);
     pthread_mutex_unlock(&L.lock);
 }
