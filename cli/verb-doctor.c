@@ -113,12 +113,11 @@ static int run(struct cli *c, struct cvm_error *err)
     struct cvm_host_place place = {.root = cli_opt(c, "root"),
                                    .state = cli_opt(c, "state"),
                                    .image = cli_opt(c, "image"),
-                                   .vm_image = cli_opt(c, "vm-image"),
-                                   .snp_image = cli_opt(c, "snp-image"),
+                                   .machine_image = cli_opt(c, "machine-image"),
                                    .ovmf = cli_opt(c, "ovmf"),
                                    .psp = cli_opt(c, "psp"),
                                    .qemu = cli_opt(c, "qemu"),
-                                   .vsock_program = cli_opt(c, "vsock-program")};
+                                   .vsock_program = cli_opt(c, "vsock")};
     CVM_GUARD(asked_platforms(c, &platforms, err));
     CVM_ENSURE(!place.root == !cli_opt(c, "answers"), err, CVM_E_USAGE,
                "--root and --answers go together: they are one recording");
@@ -143,12 +142,12 @@ static const struct cli_option OPTIONS[] = {
     {"platform", 0, "NAME", "sev-snp, sim-vm or sim-process; all of them when absent"},
     {"state", 0, "DIR", "the daemon's state folder; /var/lib/2cvm when absent"},
     {"image", 0, "DIR", "the three guest programs (sim-process)"},
-    {"vm-image", 0, "DIR", "the simulation image: kernel, initramfs, cmdline (sim-vm)"},
-    {"snp-image", 0, "DIR", "the production image: the same, and perhaps firmware (sev-snp)"},
+    {"machine-image", 0, "DIR",
+     "kernel, initramfs, cmdline, and for sev-snp firmware (virtual machines)"},
     {"ovmf", 0, "FILE", "the firmware image, of the AmdSev kind (sev-snp)"},
     {"psp", 0, "FILE", "the software PSP of simulated isolates"},
     {"qemu", 0, "FILE", "the program qemu-system-x86_64"},
-    {"vsock-program", 0, "FILE", "the program vhost-device-vsock (sim-vm without the kernel's)"},
+    {"vsock", 0, "FILE", "the program vhost-device-vsock (sim-vm)"},
     {"root", 0, "DIR", "judge a recorded host: the folder that stands for its /"},
     {"answers", 0, "FILE", "with --root: the member `answers` of what --json printed there"},
     {0},
@@ -159,7 +158,7 @@ const struct cli_verb cli_verb_doctor = {
     .arguments = "",
     .summary = "(operator) what this host can start, what is missing, and what to do",
     .example = "2cvm doctor\n"
-               "2cvm doctor --platform sev-snp --snp-image /usr/lib/2cvm/guest/production --json",
+               "2cvm doctor --platform sev-snp --machine-image /usr/lib/2cvm/machine --json",
     .options = OPTIONS,
     .run = run,
 };

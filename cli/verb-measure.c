@@ -90,9 +90,15 @@ static int run(struct cli *c, struct cvm_error *err)
     CVM_ENSURE(vcpus > 0, err, CVM_E_USAGE, "--vcpus is needed: it is part of the measurement");
     CVM_ENSURE(!image != !ovmf, err, CVM_E_USAGE, "--image DIR, or --ovmf FILE for SEV-SNP");
     CVM_AUTO_FREE char *kernel = image ? cvm_printf("%s/kernel", image) : NULL;
-    bool machine = ovmf || access(kernel, F_OK) == 0;
+    bool machine = ovmf || access(kernel, F_OK) == 0, simulated = cli_opt(c, "memory-mib");
+    int64_t memory = 0;
+    CVM_GUARD(cli_opt_int(c, "memory-mib", 1, INT64_C(1) << 22, 0, &memory, err));
+    CVM_ENSURE(!simulated || (image && machine), err, CVM_E_USAGE,
+               "--memory-mib is of a simulated machine: it needs --image with a kernel");
     uint8_t m[CVM_SHA384_LEN], block[CVM_SNP_ID_BLOCK_LEN];
-    if (image)
+    if (simulated)
+        CVM_GUARD(cvm_measure_sim_vm_folder(image, (uint32_t)vcpus, (uint64_t)memory, m, err));
+    else if (image)
         CVM_GUARD((machine ? cvm_measure_snp_folder
                            : cvm_measure_sim_folder)(image, (uint32_t)vcpus, m, err));
     else
@@ -100,9 +106,10 @@ static int run(struct cli *c, struct cvm_error *err)
     CVM_AUTO_FREE char *hex = cvm_hex(m, sizeof(m));
     CVM_AUTO_FREE char *text = cvm_printf("sha384:%s", hex);
     cli_say(c, "%s\n", text);
-    json_t *o = json_pack("{s:s, s:[s], s:I}", "platform", machine ? "sev-snp" : "sim-process",
-                          "measurements", text, "vcpus", (json_int_t)vcpus);
-    if (machine) {
+    const char *platform = simulated ? "sim-vm" : machine ? "sev-snp" : "sim-process";
+    json_t *o = json_pack("{s:s, s:[s], s:I}", "platform", platform, "measurements", text, "vcpus",
+                          (json_int_t)vcpus);
+    if (machine && !simulated) {
         cvm_snp_id_block(m, 0, CVM_POLICY_RESERVED1 | CVM_POLICY_SMT, block);
         CVM_AUTO_FREE char *id = cvm_hex(block, sizeof(block));
         json_object_set_new(o, "id_block", json_string(id));
@@ -120,6 +127,7 @@ static const struct cli_option OPTIONS[] = {
     {"cmdline", 0, "TEXT", "its command line"},
     {"cmdline-file", 0, "FILE", "a file that holds its command line"},
     {"vcpus", 0, "N", "number of processors"},
+    {"memory-mib", 0, "N", "of a simulated machine (sim-vm), whose memory is measured too"},
     {"cpu", 0, "MODEL", "QEMU's processor model; EPYC-v4 when absent"},
     {"features", 0, "HEX", "SEV_FEATURES; 0x1 when absent"},
     {0},

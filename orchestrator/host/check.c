@@ -49,14 +49,12 @@ struct cvm_host_place cvm_host_usual(const struct cvm_host_place *place)
 {
     static const struct cvm_host_place USUAL = {.state = "/var/lib/2cvm",
                                                 .image = "/usr/lib/2cvm/image",
-                                                .vm_image = "/usr/lib/2cvm/guest/simulation",
-                                                .snp_image = "/usr/lib/2cvm/guest/production",
+                                                .machine_image = "/usr/lib/2cvm/machine",
                                                 .psp = "/usr/lib/2cvm/2cvm-psp"};
     struct cvm_host_place p = place ? *place : USUAL;
     p.state = p.state ? p.state : USUAL.state;
     p.image = p.image ? p.image : USUAL.image;
-    p.vm_image = p.vm_image ? p.vm_image : USUAL.vm_image;
-    p.snp_image = p.snp_image ? p.snp_image : USUAL.snp_image;
+    p.machine_image = p.machine_image ? p.machine_image : USUAL.machine_image;
     p.psp = p.psp ? p.psp : USUAL.psp;
     return p;
 }

@@ -41,11 +41,11 @@ struct cvm_host_result {
 /* Where things are; borrowed; NULL for the usual place. Paths are those inside the root. */
 struct cvm_host_place {
     const char *root;
-    const char *state;                /* the daemon's state folder: /var/lib/2cvm */
-    const char *image;                /* folder of the three guest programs: /usr/lib/2cvm/image */
-    const char *vm_image, *snp_image; /* /usr/lib/2cvm/guest/simulation, …/production */
-    const char *ovmf;                 /* `firmware` in snp_image, else where packages put it */
-    const char *psp;                  /* /usr/lib/2cvm/2cvm-psp */
+    const char *state;         /* the daemon's state folder: /var/lib/2cvm */
+    const char *image;         /* folder of the three guest programs: /usr/lib/2cvm/image */
+    const char *machine_image; /* of virtual machines, as the daemon's: /usr/lib/2cvm/machine */
+    const char *ovmf;          /* `firmware` in machine_image, else where packages put it */
+    const char *psp;           /* /usr/lib/2cvm/2cvm-psp */
     const char *qemu, *vsock_program; /* the usual folders of programs */
 };
 

@@ -117,7 +117,7 @@ static const char *find_ovmf(const struct cvm_host *h, char **ret_owned)
     *ret_owned = NULL;
     if (h->place->ovmf)
         return h->place->ovmf;
-    CVM_AUTO_FREE char *own = cvm_printf("%s/firmware", h->place->snp_image);
+    CVM_AUTO_FREE char *own = cvm_printf("%s/firmware", h->place->machine_image);
     if (cvm_host_exists(h, own))
         return *ret_owned = CVM_TAKE(own);
     for (size_t i = 0; i < sizeof USUAL / sizeof USUAL[0]; i++)
@@ -172,13 +172,10 @@ void cvm_host_judge_ovmf(const struct cvm_host *h, struct cvm_host_result *r)
 
 void cvm_host_judge_vsock(const struct cvm_host *h, struct cvm_host_result *r)
 {
-    const char *device = cvm_host_node(h, CVM_HOST_VSOCK);
     const char *program = cvm_host_program(h, h->place->vsock_program, cvm_host_vsock_programs);
-    if (device && strcmp(device, "ok") == 0)
-        cvm_host_say(r, CVM_HOST_OK, "%s opens", CVM_HOST_VSOCK);
-    else if (program)
+    if (program)
         cvm_host_say(r, CVM_HOST_OK, "%s", program);
     else
-        cvm_host_say(r, CVM_HOST_FAIL, "%s: %s, and no vhost-device-vsock", CVM_HOST_VSOCK,
-                     device ? device : "not asked");
+        cvm_host_say(r, CVM_HOST_FAIL, "%s is not there, or no program",
+                     h->place->vsock_program ? h->place->vsock_program : "vhost-device-vsock");
 }

@@ -37,17 +37,43 @@ static const char *first_missing(const struct cvm_host *h, const char *folder,
     return NULL;
 }
 
+/* "production" or "simulation", as image.json beside the files says; "" when it says nothing. */
+static void image_kind(const struct cvm_host *h, const char *folder, char *out, size_t size)
+{
+    char text[16384];
+    CVM_AUTO_FREE char *path = cvm_printf("%s/image.json", folder);
+    out[0] = '\0';
+    if (!cvm_host_text(h, path, text, sizeof text))
+        return;
+    CVM_AUTO_JSON json_t *about = json_loads(text, 0, NULL);
+    const char *kind = json_string_value(json_object_get(about, "kind"));
+    snprintf(out, size, "%s", kind ? kind : "");
+}
+
+/* Whether a machine's image is there and not of the other kind; the result says so when not. */
+static bool has_image(const struct cvm_host *h, const char *other, struct cvm_host_result *r)
+{
+    char kind[32];
+    const char *folder = h->place->machine_image;
+    const char *missing = first_missing(h, folder, cvm_sim_vm_file_names, CVM_SIM_VM_FILES);
+    image_kind(h, folder, kind, sizeof kind);
+    if (missing)
+        cvm_host_say(r, CVM_HOST_FAIL, "%s/%s is not there", folder, missing);
+    else if (strcmp(kind, other) == 0)
+        cvm_host_say(r, CVM_HOST_FAIL, "%s is the %s image", folder, kind);
+    return !missing && strcmp(kind, other) != 0;
+}
+
 void cvm_host_judge_snp_image(const struct cvm_host *h, struct cvm_host_result *r)
 {
-    const char *folder = h->place->snp_image;
-    const char *missing = first_missing(h, folder, cvm_sim_vm_file_names, CVM_SIM_VM_FILES);
+    const char *folder = h->place->machine_image;
     CVM_AUTO_FREE char *path = cvm_printf("%s%s", h->prefix, folder);
     uint8_t m[CVM_SHA384_LEN];
     struct cvm_error e = {0};
-    if (missing)
-        cvm_host_say(r, CVM_HOST_FAIL, "%s/%s is not there", folder, missing);
-    else if (!is_file(h, folder, "firmware"))
-        cvm_host_say(r, CVM_HOST_WARN, "%s; not measured: no `firmware` beside the kernel", folder);
+    if (!has_image(h, "simulation", r))
+        return;
+    if (!is_file(h, folder, "firmware"))
+        cvm_host_say(r, CVM_HOST_FAIL, "%s has no `firmware` beside the kernel", folder);
     else if (cvm_measure_snp_folder(path, 1, m, &e) < 0)
         cvm_host_say(r, CVM_HOST_FAIL, "%s: %s", folder, e.message);
     else
@@ -56,14 +82,13 @@ void cvm_host_judge_snp_image(const struct cvm_host *h, struct cvm_host_result *
 
 void cvm_host_judge_vm_image(const struct cvm_host *h, struct cvm_host_result *r)
 {
-    const char *folder = h->place->vm_image;
-    const char *missing = first_missing(h, folder, cvm_sim_vm_file_names, CVM_SIM_VM_FILES);
+    const char *folder = h->place->machine_image;
     CVM_AUTO_FREE char *path = cvm_printf("%s%s", h->prefix, folder);
     uint8_t m[CVM_SHA384_LEN];
     struct cvm_error e = {0};
-    if (missing)
-        cvm_host_say(r, CVM_HOST_FAIL, "%s/%s is not there", folder, missing);
-    else if (cvm_measure_sim_vm_folder(path, 1, SHOWN_MEMORY_MIB, m, &e) < 0)
+    if (!has_image(h, "production", r))
+        return;
+    if (cvm_measure_sim_vm_folder(path, 1, SHOWN_MEMORY_MIB, m, &e) < 0)
         cvm_host_say(r, CVM_HOST_FAIL, "%s: %s", folder, e.message);
     else
         say_measured(r, folder, "with 1 processor and 512 MiB", m);

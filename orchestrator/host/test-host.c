@@ -157,20 +157,14 @@ static void put_programs(const struct host *h)
     static const char *const PROGRAMS[] = {
         "/usr/bin/qemu-system-x86_64",    "/usr/lib/2cvm/2cvm-psp",
         "/usr/lib/2cvm/image/2cvm-agent", "/usr/lib/2cvm/image/2cvm-compile",
-        "/usr/lib/2cvm/image/2cvm-cell",
+        "/usr/lib/2cvm/image/2cvm-cell",  "/usr/local/bin/vhost-device-vsock",
     };
     for (size_t i = 0; i < sizeof PROGRAMS / sizeof PROGRAMS[0]; i++)
         put_bytes(h, PROGRAMS[i], PROGRAMS[i], strlen(PROGRAMS[i]), 0755);
-    static const char *const IMAGES[] = {"production", "simulation"};
-    for (size_t i = 0; i < 2; i++) {
-        CVM_AUTO_FREE char *kernel = cvm_printf("/usr/lib/2cvm/guest/%s/kernel", IMAGES[i]);
-        CVM_AUTO_FREE char *initramfs = cvm_printf("/usr/lib/2cvm/guest/%s/initramfs", IMAGES[i]);
-        CVM_AUTO_FREE char *cmdline = cvm_printf("/usr/lib/2cvm/guest/%s/cmdline", IMAGES[i]);
-        put(h, kernel, "kernel");
-        put(h, initramfs, IMAGES[i]);
-        put(h, cmdline, "console=ttyS0");
-    }
-    put_ovmf(h, "/usr/lib/2cvm/guest/production/firmware", true);
+    put(h, "/usr/lib/2cvm/machine/kernel", "kernel");
+    put(h, "/usr/lib/2cvm/machine/initramfs", "initramfs");
+    put(h, "/usr/lib/2cvm/machine/cmdline", "console=ttyS0");
+    put_ovmf(h, "/usr/lib/2cvm/machine/firmware", true);
 }
 
 static void good_host(struct host *h)
@@ -371,23 +365,23 @@ static void broken_qemu(struct host *h)
 
 static void ovmf_without_hashes(struct host *h)
 {
-    put_ovmf(h, "/usr/lib/2cvm/guest/production/firmware", false);
+    put_ovmf(h, "/usr/lib/2cvm/machine/firmware", false);
 }
 
 static void ovmf_of_another_kind(struct host *h)
 {
-    put(h, "/usr/lib/2cvm/guest/production/firmware", "no firmware at all");
+    put(h, "/usr/lib/2cvm/machine/firmware", "no firmware at all");
 }
 
 static void ovmf_of_the_package(struct host *h)
 {
-    drop(h, "/usr/lib/2cvm/guest/production/firmware");
+    drop(h, "/usr/lib/2cvm/machine/firmware");
     put_ovmf(h, "/usr/share/ovmf/OVMF.amdsev.fd", true);
 }
 
 static void no_ovmf(struct host *h)
 {
-    drop(h, "/usr/lib/2cvm/guest/production/firmware");
+    drop(h, "/usr/lib/2cvm/machine/firmware");
 }
 
 static void no_vsock(struct host *h)
@@ -395,16 +389,29 @@ static void no_vsock(struct host *h)
     node(h, "/dev/vhost-vsock", "ENOENT");
 }
 
-static void vsock_by_program(struct host *h)
+static void no_vsock_program(struct host *h)
 {
-    no_vsock(h);
-    put_bytes(h, "/usr/local/bin/vhost-device-vsock", "x", 1, 0755);
+    drop(h, "/usr/local/bin/vhost-device-vsock");
 }
 
 static void vsock_program_not_executable(struct host *h)
 {
-    no_vsock(h);
     put_bytes(h, "/usr/local/bin/vhost-device-vsock", "x", 1, 0644);
+}
+
+static void production_image(struct host *h)
+{
+    put(h, "/usr/lib/2cvm/machine/image.json", "{\"kind\":\"production\"}\n");
+}
+
+static void simulation_image(struct host *h)
+{
+    put(h, "/usr/lib/2cvm/machine/image.json", "{\"kind\":\"simulation\",\"files\":{}}\n");
+}
+
+static void broken_image_json(struct host *h)
+{
+    put(h, "/usr/lib/2cvm/machine/image.json", "{\"kind\":[7]}\n");
 }
 
 static void full_disk(struct host *h)
@@ -420,8 +427,7 @@ static void little_room(struct host *h)
 static void no_images(struct host *h)
 {
     drop(h, "/usr/lib/2cvm/image/2cvm-cell");
-    drop(h, "/usr/lib/2cvm/guest/production/initramfs");
-    drop(h, "/usr/lib/2cvm/guest/simulation/kernel");
+    drop(h, "/usr/lib/2cvm/machine/kernel");
     drop(h, "/usr/lib/2cvm/2cvm-psp");
 }
 
@@ -499,7 +505,7 @@ static const struct {
     {"wrong permissions", wrong_permissions,
      "sev-device FAIL /dev/sev: EACCES;sev-firmware SKIP ;rmp SKIP ;firmware-commit SKIP ;"
      "kvm FAIL EACCES;acceleration WARN EACCES;libvirt-daemon FAIL libvirt-sock: EACCES;"
-     "vhost-vsock FAIL EACCES;vsock FAIL EACCES;state-folder FAIL mode 0755, expected 0700;"},
+     "vhost-vsock FAIL EACCES;state-folder FAIL mode 0755, expected 0700;"},
     {"another user", another_user,
      "user-namespaces WARN apparmor_restrict_unprivileged_userns is 1;"
      "cgroups WARN belongs to another user;state-folder FAIL belongs to user;"},
@@ -513,16 +519,18 @@ static const struct {
     {"OVMF without hashes", ovmf_without_hashes,
      "ovmf FAIL no place for the kernel's digests;snp-image FAIL no place for kernel hashes;"},
     {"no OVMF at all", ovmf_of_another_kind, "ovmf FAIL too small;snp-image FAIL ;"},
-    {"OVMF of the package", ovmf_of_the_package, "snp-image WARN no `firmware`;"},
-    {"OVMF missing", no_ovmf, "ovmf FAIL is not there;snp-image WARN no `firmware`;"},
-    {"no vsock", no_vsock,
-     "vhost-vsock FAIL is not there;vsock FAIL ENOENT, and no vhost-device-vsock;"},
-    {"vsock by a program", vsock_by_program, "vhost-vsock FAIL is not there;"},
-    {"vsock program", vsock_program_not_executable, "vhost-vsock FAIL ;vsock FAIL ;"},
+    {"OVMF of the package", ovmf_of_the_package, "snp-image FAIL no `firmware`;"},
+    {"OVMF missing", no_ovmf, "ovmf FAIL is not there;snp-image FAIL no `firmware`;"},
+    {"no vsock", no_vsock, "vhost-vsock FAIL is not there;"},
+    {"no vsock program", no_vsock_program, "vsock FAIL vhost-device-vsock is not there;"},
+    {"vsock program", vsock_program_not_executable, "vsock FAIL no program;"},
+    {"production image", production_image, "vm-image FAIL is the production image;"},
+    {"simulation image", simulation_image, "snp-image FAIL is the simulation image;"},
+    {"broken image.json", broken_image_json, ""},
     {"full disk", full_disk, "disk-space FAIL 3 MiB free, expected 512;"},
     {"little room", little_room, "disk-space WARN 9000 MiB;"},
     {"images missing", no_images,
-     "snp-image FAIL production/initramfs is not there;vm-image FAIL simulation/kernel;"
+     "snp-image FAIL machine/kernel is not there;vm-image FAIL machine/kernel;"
      "process-image FAIL 2cvm-cell is not there;psp FAIL 2cvm-psp;"},
     {"no walls", no_walls,
      "protections WARN user-namespace, cgroup;user-namespaces WARN max_user_namespaces is 0;"
@@ -532,11 +540,12 @@ static const struct {
     {"nothing answered", nothing_answered,
      "sev-device SKIP ;sev-firmware SKIP ;rmp SKIP ;firmware-commit SKIP ;kvm SKIP ;"
      "acceleration SKIP ;libvirt-daemon SKIP ;qemu FAIL it was not asked;qemu-snp SKIP ;"
-     "vhost-vsock SKIP ;vsock FAIL not asked;protections SKIP ;disk-space SKIP ;"},
+     "vhost-vsock SKIP ;protections SKIP ;disk-space SKIP ;"},
     {"no files", no_files,
      "processor FAIL no maker;memory-encryption FAIL ;snp-flag FAIL ;kernel FAIL no version;"
      "kernel-parameters SKIP ;iommu FAIL no AMD IOMMU;ccp FAIL ;kvm-sev FAIL ;snp-slots SKIP ;"
-     "libvirt FAIL ;qemu FAIL ;ovmf FAIL ;snp-image FAIL ;vm-image FAIL ;process-image FAIL ;"
+     "libvirt FAIL ;qemu FAIL ;ovmf FAIL ;vsock FAIL ;snp-image FAIL ;vm-image FAIL ;process-image "
+     "FAIL ;"
      "psp FAIL ;user-namespaces WARN the kernel has none;cgroups WARN ;state-folder WARN ;"},
 };
 
