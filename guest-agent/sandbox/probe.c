@@ -107,6 +107,13 @@ static bool cgroup_works(void)
     return ok;
 }
 
+static bool ended_well(pid_t pid)
+{
+    int status;
+    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+           WEXITSTATUS(status) == 0;
+}
+
 int cvm_sandbox_probe(unsigned *ret_have, struct cvm_error *err)
 {
     if (run_trial(0, try_user) == -1)
@@ -126,8 +133,22 @@ int cvm_sandbox_probe(unsigned *ret_have, struct cvm_error *err)
         {CVM_PROTECTION_UTS_NAMESPACE, CLONE_NEWUTS, try_uts},
         {CVM_PROTECTION_LANDLOCK, 0, try_landlock},
     };
-    for (size_t i = 0; i < sizeof trials / sizeof trials[0]; i++)
-        if (works(user | trials[i].flag, trials[i].trial))
+    const size_t n = sizeof trials / sizeof trials[0];
+    /* All in one child first, as a cell has them: most kernels have all, and namespaces are slow to
+     * make. Only when that fails it matters which of them. */
+    uint64_t all = user;
+    for (size_t i = 0; i < n; i++)
+        all |= trials[i].flag;
+    pid_t pid = cvm_sandbox_clone(all, -1, -1, NULL, NULL);
+    if (pid == 0) {
+        for (size_t i = 0; i < n; i++)
+            if (!trials[i].trial())
+                _exit(1);
+        _exit(0);
+    }
+    bool together = ended_well(pid);
+    for (size_t i = 0; i < n; i++)
+        if (together || works(user | trials[i].flag, trials[i].trial))
             have |= 1u << trials[i].protection;
     int status = run_trial(0, try_seccomp);
     if (status != -1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)

@@ -7,6 +7,7 @@
  * collaboration's; that it is ours is told by the manifest's digest in its metadata, and by
  * HOST_DATA, never by what this daemon remembers.
  */
+#include "orchestrator/host/host.h"
 #include "orchestrator/platform/libvirt/machine.h"
 #include "orchestrator/platform/psp-process.h"
 
@@ -112,6 +113,13 @@ static int check_model(const struct cvm_platform_host *host, struct cvm_error *e
     return 0;
 }
 
+/* What `2cvm doctor` says of this host names the cause; from here only its end is seen. */
+static int snp_why_not(const struct cvm_platform_host *host, struct cvm_error *err)
+{
+    const struct cvm_host_place place = {.machine_image = host->machine_image, .psp = host->psp};
+    return cvm_host_check(CVM_PLATFORM_SEV_SNP, &place, err);
+}
+
 static int snp_probe(const struct cvm_platform_host *host, struct cvm_error *err)
 {
     CVM_AUTO_LIBVIRT virConnectPtr c = NULL;
@@ -120,6 +128,8 @@ static int snp_probe(const struct cvm_platform_host *host, struct cvm_error *err
                         "SEV-SNP needs OVMF's AmdSev build there, Debian package ovmf-amdsev",
                         err));
     CVM_GUARD(check_model(host, err));
+    if (access("/dev/sev", F_OK) < 0)
+        CVM_GUARD(snp_why_not(host, err));
     CVM_GUARD(need_file(NULL, "/dev/sev", F_OK,
                         "the processor or its BIOS settings have no SEV-SNP, or the kernel lacks "
                         "kvm_amd.sev_snp=1",
@@ -131,6 +141,8 @@ static int snp_probe(const struct cvm_platform_host *host, struct cvm_error *err
         return cvm_libvirt_fail(err, CVM_E_PLATFORM, "libvirt has no KVM");
     int rc = cvm_domain_capable_of_snp(capabilities, err);
     CVM_GUARD(rc);
+    if (rc != 1)
+        CVM_GUARD(snp_why_not(host, err));
     CVM_ENSURE(rc == 1, err, CVM_E_PLATFORM,
                "libvirt's domain capabilities list no launchSecurity of type sev-snp: QEMU 9.1 "
                "and a kernel with SEV-SNP (dmesg: \"SEV-SNP API\") are needed; after a change "
