@@ -99,7 +99,8 @@ static int end(struct cell *c)
     must(poll(&ended, 1, 120000) == 1, "a cell that does not end");
     must(waitpid(c->child.pid, &status, 0) == c->child.pid, "wait");
     close(c->child.pidfd);
-    close(c->in);
+    if (c->in >= 0)
+        close(c->in);
     close(c->out);
     if (c->leaf >= 0) {
         cvm_cgroup_remove(c->parent, c->name, c->leaf);
@@ -150,18 +151,98 @@ static void judge(int program, unsigned have, uint32_t index, const struct hosti
     printf("  WRONG %s, %s: said \"%s\", status %x\n", a->name, with, said, (unsigned)status);
 }
 
+/* A line of /proc/PID/status; empty when it is not there. */
+static const char *status_of(pid_t pid, const char *name)
+{
+    static char line[256];
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%ld/status", (long)pid);
+    FILE *f = fopen(path, "re");
+    must(f, path);
+    size_t n = strlen(name);
+    while (fgets(line, sizeof line, f))
+        if (!strncmp(line, name, n) && line[n] == ':') {
+            fclose(f);
+            line[strcspn(line, "\n")] = 0;
+            return line + n + 1 + strspn(line + n + 1, " \t");
+        }
+    fclose(f);
+    return "";
+}
+
+static void expect(bool good, const char *what, const char *with)
+{
+    tried++;
+    if (good)
+        return;
+    wrong++;
+    printf("  WRONG %s, %s\n", what, with);
+}
+
+/* 0 where no core has two threads, or no cookie was given; UINT64_MAX where it may not be asked. */
+static uint64_t core_cookie(pid_t pid)
+{
+    uint64_t cookie __attribute__((aligned(8))) = 0;
+    if (prctl(PR_SCHED_CORE, PR_SCHED_CORE_GET, pid, PR_SCHED_CORE_SCOPE_THREAD, &cookie) == 0)
+        return cookie;
+    return errno == ENODEV ? 0 : UINT64_MAX;
+}
+
+/* What the kernel says of two cells while they stand. */
+static void look_at(const struct cell *a, const struct cell *b, unsigned have, const char *with)
+{
+    pid_t pid = a->child.pid;
+    expect(!strcmp(status_of(pid, "NoNewPrivs"), "1"), "a cell may gain rights", with);
+    expect(strspn(status_of(pid, "CapBnd"), "0") == 16, "a cell could have capabilities", with);
+    expect(strspn(status_of(pid, "CapPrm"), "0") == 16, "a cell has capabilities", with);
+    if (have >> CVM_PROTECTION_SECCOMP & 1)
+        expect(!strcmp(status_of(pid, "Seccomp"), "2"), "a cell without a filter", with);
+    if (have >> CVM_PROTECTION_SPECULATION_CONTROL & 1) {
+        const char *s = status_of(pid, "Speculation_Store_Bypass");
+        expect(strcmp(s, "vulnerable") && strcmp(s, "thread vulnerable"), "store bypass", with);
+        s = status_of(pid, "SpeculationIndirectBranch");
+        expect(!strstr(s, "enabled"), "indirect-branch prediction", with);
+    }
+    bool smt =
+        prctl(PR_SCHED_CORE, PR_SCHED_CORE_GET, 0, PR_SCHED_CORE_SCOPE_THREAD, &(uint64_t){0}) == 0;
+    if (smt && have >> CVM_PROTECTION_CORE_SCHEDULING & 1) {
+        uint64_t first = core_cookie(pid), second = core_cookie(b->child.pid);
+        if (first == UINT64_MAX)
+            return; /* not asked by root */
+        expect(first && second && first != second, "two cells may share a core", with);
+        printf("  %s: cells have core-scheduling cookies of their own\n", with);
+    }
+}
+
+static void wait_until_it_stands(struct cell *c, const char *with)
+{
+    char ready;
+    if (read(c->out, &ready, 1) == 1 && ready == 'w')
+        return;
+    printf("walls: the neighbour does not stand (%s)\n", with);
+    exit(2);
+}
+
+static void look(int program, unsigned have, const struct cell *neighbour, const char *with)
+{
+    struct cell second;
+    begin(program, have, NO_ATTEMPT, &second);
+    wait_until_it_stands(&second, with);
+    look_at(neighbour, &second, have, with);
+    close(second.in);
+    second.in = -1;
+    end(&second);
+}
+
 static void attack(int program, unsigned have, const char *group, const char *with)
 {
     struct cell neighbour;
-    char ready;
     uint32_t index = 0;
-    begin(program, have, NO_ATTEMPT, &neighbour);
-    if (read(neighbour.out, &ready, 1) != 1 || ready != 'w') {
-        printf("walls: the neighbour does not stand (%s)\n", with);
-        exit(2);
-    }
-    order.neighbour = neighbour.child.pid;
     unsigned before = tried, bad = wrong;
+    begin(program, have, NO_ATTEMPT, &neighbour);
+    wait_until_it_stands(&neighbour, with);
+    order.neighbour = neighbour.child.pid;
+    look(program, have, &neighbour, with);
     for (size_t g = 0; g < GROUPS; g++)
         for (uint32_t i = 0; i < groups[g]->n; i++, index++)
             if (!group || !strcmp(group, groups[g]->name))
