@@ -336,10 +336,9 @@ static void as_nobody(int program, const char *group)
 static void make_machine(void)
 {
     must(mount("root", "/root", "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=0755") == 0 &&
-             mkdir("/root/proc", 0555) == 0 && mkdir("/root/sys", 0555) == 0 &&
-             mkdir("/root/dev", 0755) == 0 && chdir("/root") == 0 &&
-             mount(".", "/", NULL, MS_MOVE, NULL) == 0 && chroot(".") == 0 && chdir("/") == 0 &&
-             mount("proc", "/proc", "proc", 0, NULL) == 0 &&
+             chdir("/root") == 0 && mkdir("proc", 0555) == 0 && mkdir("sys", 0555) == 0 &&
+             mkdir("dev", 0755) == 0 && mount(".", "/", NULL, MS_MOVE, NULL) == 0 &&
+             chroot(".") == 0 && chdir("/") == 0 && mount("proc", "/proc", "proc", 0, NULL) == 0 &&
              mount("sysfs", "/sys", "sysfs", 0, NULL) == 0 &&
              mount("devtmpfs", "/dev", "devtmpfs", 0, NULL) == 0 &&
              mount("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, NULL) == 0,
@@ -371,6 +370,22 @@ static void prepare(void)
     listen_for_cells();
 }
 
+/* What the kernel says at its start of when it wipes memory; lockdown lets nobody else look. */
+static void say_wiping(void)
+{
+    char line[4096];
+    ssize_t n;
+    int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    while (log >= 0 && ((n = read(log, line, sizeof line - 1)) > 0 || errno == EPIPE)) {
+        line[n < 0 ? 0 : n] = 0;
+        const char *found = strstr(line, "mem auto-init:");
+        if (found)
+            printf("  %.*s\n", (int)strcspn(found, "\n"), found);
+    }
+    if (log >= 0)
+        close(log);
+}
+
 static void say_probe(unsigned have)
 {
     for (int p = 0; p < CVM_PROTECTION_COUNT; p++)
@@ -392,8 +407,10 @@ int main(int argc, char **argv)
     }
     prepare();
     unsigned have = probe();
-    if (first)
+    if (first) {
+        say_wiping();
         say_probe(have);
+    }
     attack(program, have, argc == 3 ? argv[2] : NULL, "all protections");
     if (!first && geteuid() == 0)
         as_nobody(program, argv[2]);
