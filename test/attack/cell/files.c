@@ -140,7 +140,7 @@ static const struct hostile_attempt attempts[] = {
     {"link an input into /out", link_input, REFUSED, REFUSED},
     {"move an input into /out", move_input, REFUSED, REFUSED},
     {"a device by RENAME_WHITEOUT", whiteout, KILLED, OPEN},
-    {"map a file as code", run_file, KILLED, REFUSED},
+    {"map a file as code", run_file, SEALED_KILLED, REFUSED},
     {"make a device", device, KILLED, REFUSED},
     {"make a FIFO", fifo, KILLED, REFUSED},
     {"make a socket's name", node_socket, KILLED, REFUSED},

@@ -1,7 +1,8 @@
 /*
- * Enters the walls exactly as 2cvm-cell does, then makes the attempt that descriptor 0 orders. It
- * answers on descriptor 1: a byte 'w' once the walls stand, then 'e' when the attempt failed with
- * an error, or 'o' (open) when it succeeded. When it is killed instead, nothing follows the 'w'.
+ * Enters the walls exactly as 2cvm-cell does (or 2cvm-compile), then makes the attempt that
+ * descriptor 0 orders. It answers on descriptor 1: a byte 'w' once the walls stand, then 'e' when
+ * the attempt failed with an error, or 'o' (open) when it succeeded. When it is killed instead,
+ * nothing follows the 'w'.
  */
 #include "test/attack/cell/hostile.h"
 
@@ -33,6 +34,18 @@ static int fill(void)
     return r;
 }
 
+static int enter(const struct hostile_order *order, struct cvm_sandbox_enter *spec,
+                 struct cvm_error *err)
+{
+    if (order->place == IN_COMPILER)
+        spec->profile = CVM_SANDBOX_COMPILE;
+    CVM_GUARD(cvm_sandbox_enter(spec, err));
+    if (order->place != IN_COMPILER)
+        CVM_GUARD(fill());
+    CVM_GUARD(cvm_sandbox_confine(spec, err));
+    return order->place == IN_CELL ? cvm_sandbox_seal(spec, err) : 0;
+}
+
 int main(int argc, char **argv)
 {
     struct cvm_error err = {0};
@@ -42,8 +55,7 @@ int main(int argc, char **argv)
                                      .file_bytes = 2 * HOSTILE_ROOT_BYTES};
     struct hostile_order order;
     if (cvm_sandbox_have(argc, argv, &spec.have, &err) < 0 ||
-        read(0, &order, sizeof order) != sizeof order || cvm_sandbox_enter(&spec, &err) < 0 ||
-        fill() < 0 || cvm_sandbox_confine(&spec, &err) < 0 || cvm_sandbox_seal(&spec, &err) < 0) {
+        read(0, &order, sizeof order) != sizeof order || enter(&order, &spec, &err) < 0) {
         (void)dprintf(1, "%s (expected %s, got %s)", err.message, err.expected, err.got);
         return 2;
     }

@@ -21,15 +21,21 @@
 /* How an attempt has to end. */
 enum hostile_end {
     KILLED,        /* the process is killed */
+    SEALED_KILLED, /* killed from the second stage on; while a cell loads its code it works */
     REFUSED,       /* it gets an error and nothing else */
     CGROUP_KILLED, /* killed where there is a cgroup; else nothing stands against it */
     NEW_CODE,      /* refused where a process can say that it wants no new code (Linux 6.3) */
     OPEN,          /* only seccomp stands against it: what happens without is not judged */
 };
 
+/* Whose walls: what a compiler has, and what a cell has while it still loads its code, must hold as
+ * well; both read bytes that others made. */
+enum hostile_place { IN_CELL, IN_LOADING_CELL, IN_COMPILER };
+
 /* What the judge tells the cell, through descriptor 0. */
 struct hostile_order {
     uint32_t attempt;   /* counted over all groups */
+    uint32_t place;     /* enum hostile_place */
     int32_t judge;      /* process that has `secret` in memory, where the judge sees it */
     int32_t neighbour;  /* another cell, that waits */
     uint16_t tcp_port;  /* the judge listens there on the loopback address … */

@@ -162,8 +162,8 @@ ATTEMPT(poison, SYS_madvise, 0, 0, MADV_HWPOISON)
 ATTEMPT(shadow_stack, SYS_arch_prctl, 0x5001, 1)
 
 static const struct hostile_attempt attempts[] = {
-    {"write, then run", write_then_run, KILLED, NEW_CODE},
-    {"map code", map_code, KILLED, OPEN}, /* empty code that nobody can write */
+    {"write, then run", write_then_run, SEALED_KILLED, NEW_CODE},
+    {"map code", map_code, SEALED_KILLED, OPEN}, /* empty code that nobody can write */
     {"map writable code", map_writable_code, KILLED, NEW_CODE},
     {"change the program's code", change_code, KILLED, NEW_CODE},
     {"code by protection key", key, KILLED, OPEN},

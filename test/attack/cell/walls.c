@@ -117,7 +117,11 @@ static bool ended_as(enum hostile_end how, unsigned have, const char *said, int 
     switch (how) {
     case KILLED:
         return killed;
+    case SEALED_KILLED:
+        return killed || order.place == IN_LOADING_CELL;
     case REFUSED:
+        if (order.place == IN_COMPILER && killed)
+            return true; /* it may open no file at all */
         return !strcmp(said, "we") && WIFEXITED(status) && WEXITSTATUS(status) == 0;
     case NEW_CODE:
         return prctl(PR_GET_MDWE, 0, 0, 0, 0) < 0 || !strcmp(said, "we");
@@ -411,10 +415,16 @@ int main(int argc, char **argv)
         say_wiping();
         say_probe(have);
     }
-    attack(program, have, argc == 3 ? argv[2] : NULL, "all protections");
+    const char *group = argc == 3 ? argv[2] : NULL;
+    attack(program, have, group, "all protections");
+    order.place = IN_LOADING_CELL;
+    attack(program, have, group, "while the code is loaded");
+    order.place = IN_COMPILER;
+    attack(program, have, group, "in the compiler's place");
+    order.place = IN_CELL;
     if (!first && geteuid() == 0)
-        as_nobody(program, argv[2]);
-    with_one_missing(program, have, argc == 3 ? argv[2] : NULL);
+        as_nobody(program, group);
+    with_one_missing(program, have, group);
     printf("walls: %u attempts, %u wrong\n", tried, wrong);
     fflush(stdout);
     return wrong || !tried;
