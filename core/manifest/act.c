@@ -27,9 +27,11 @@ uint32_t cvm_act_wants(const struct cvm_manifest *m, int participant,
                        struct cvm_act_item items[CVM_ITEMS_MAX + 1])
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < cvm_manifest_items(m); i++)
-        if (cvm_manifest_item_at(m, i).owner == participant)
+    for (uint32_t i = 0; i < cvm_manifest_items(m); i++) {
+        struct cvm_item item = cvm_manifest_item_at(m, i);
+        if (item.owner == participant && !item.open)
             items[n++].item = (int)i;
+    }
     items[n++].item = -1;
     return n;
 }

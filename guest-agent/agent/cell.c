@@ -61,7 +61,7 @@ static int give_inputs(struct cvm_cell *cell, struct descriptors *d, struct cvm_
     struct cvm_agent *a = cell->agent;
     const struct cvm_manifest *m = &a->manifest;
     struct cvm_spec_channels *s = &d->spec;
-    s->n_in = cvm_manifest_inbound(m, (int)cell->component, s->in);
+    s->n_in = cvm_manifest_inbound(m, CVM_CHANNEL_KIND_FILE, (int)cell->component, s->in);
     for (uint32_t i = 0; i < s->n_in; i++) {
         const struct cvm_channel *channel = &m->channels[s->in[i]];
         int to = CVM_FD_CHANNELS + (int)i;
@@ -87,7 +87,7 @@ static int give_outputs(struct cvm_cell *cell, struct descriptors *d, struct cvm
 {
     const struct cvm_manifest *m = &cell->agent->manifest;
     struct cvm_spec_channels *s = &d->spec;
-    s->n_out = cvm_manifest_outbound(m, (int)cell->component, s->out);
+    s->n_out = cvm_manifest_outbound(m, CVM_CHANNEL_KIND_FILE, (int)cell->component, s->out);
     for (uint32_t i = 0; i < s->n_out; i++) {
         int fd = cvm_memory_file("channel", err);
         CVM_GUARD(fd);
@@ -133,7 +133,7 @@ static int read_record(const struct cvm_cell *cell, struct cvm_cell_result *ret,
     const struct cvm_manifest *m = &cell->agent->manifest;
     int out[CVM_CHANNELS_MAX];
     uint64_t max[CVM_CHANNELS_MAX];
-    uint32_t n = cvm_manifest_outbound(m, (int)cell->component, out);
+    uint32_t n = cvm_manifest_outbound(m, CVM_CHANNEL_KIND_FILE, (int)cell->component, out);
     for (uint32_t i = 0; i < n; i++)
         max[i] = m->channels[out[i]].max_bytes;
     struct cvm_cell_result raw;
@@ -195,7 +195,8 @@ static bool judge(struct cvm_cell *cell, struct cvm_cell_result *result)
 static bool keep_outputs(struct cvm_cell *cell, const struct cvm_cell_result *result)
 {
     int out[CVM_CHANNELS_MAX];
-    uint32_t n = cvm_manifest_outbound(&cell->agent->manifest, (int)cell->component, out);
+    uint32_t n = cvm_manifest_outbound(&cell->agent->manifest, CVM_CHANNEL_KIND_FILE,
+                                       (int)cell->component, out);
     for (uint32_t i = 0; i < n; i++) {
         struct cvm_channel_bytes *bytes = &cell->channels[out[i]];
         bytes->length = result->output_bytes[i];

@@ -22,7 +22,7 @@ static bool ready(const struct cvm_run *run, uint32_t component)
 {
     int in[CVM_CHANNELS_MAX];
     const struct cvm_manifest *m = &run->agent->manifest;
-    uint32_t n = cvm_manifest_inbound(m, (int)component, in);
+    uint32_t n = cvm_manifest_inbound(m, CVM_CHANNEL_KIND_FILE, (int)component, in);
     for (uint32_t i = 0; i < n; i++) {
         int from = m->channels[in[i]].from_component;
         if (from >= 0 && run->cells[from].state != CVM_CELL_STATE_OK)
