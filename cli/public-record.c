@@ -141,7 +141,10 @@ int cli_public_statement(struct cli_actor *a, const struct cvm_public_key *sessi
     CVM_GUARD(cvm_statement_check_transcript(ret, t, err));
     CVM_GUARD(store(a, "transcript.jsonl", &lines, err));
     CVM_GUARD(get_acts(a, &lines, err));
-    return store(a, "statement.jws", &jws, err);
+    CVM_GUARD(store(a, "statement.jws", &jws, err));
+    CVM_GUARD(get_commitments(a, err));
+    bool complete = false; /* the last evidence may come later */
+    return a->record.released ? get_evidence(a, &complete, err) : 0;
 }
 
 static json_t *ids(const struct cvm_manifest *m, const struct cvm_statement *s, bool keys)

@@ -11,7 +11,8 @@
 int cli_public_receipt(struct cli_actor *a, struct cvm_receipt *ret,
                        struct cvm_error *err) CVM_MUST_USE;
 
-/* statement.jws, the transcript and the acts that it is about: signed by `session_sign`, and in
+/* statement.jws, and all that it is about (transcript, acts, commitments, and the last evidence as
+ * soon as there is one): signed by `session_sign`, and in
  * answer to the act whose JWS has this SHA-256 (NULL: any). */
 int cli_public_statement(struct cli_actor *a, const struct cvm_public_key *session_sign,
                          const struct cvm_digest *act, struct cvm_statement *ret,
