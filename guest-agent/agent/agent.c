@@ -116,7 +116,10 @@ void cvm_agent_forget_content(struct cvm_agent *a)
     for (size_t i = 0; i < CVM_ITEMS_MAX; i++) {
         cvm_secret_free(&a->items[i].key);
         cvm_memory_file_end(&a->items[i].fd);
+        cvm_buf_free(&a->items[i].texts);
     }
+    for (size_t i = 0; i < CVM_CHANNELS_MAX; i++)
+        cvm_call_types_free(&a->types[i]);
     for (size_t i = 0; i < CVM_PARTICIPANTS_MAX; i++)
         cvm_secret_free(&a->shares[i]);
 }

@@ -21,6 +21,7 @@
 #include "core/seal/blob.h"
 #include "guest-agent/agent/connection.h"
 #include "guest-agent/agent/process.h"
+#include "guest-agent/agent/texts.h"
 #include "guest-agent/provider/provider.h"
 #include "guest-agent/sandbox/results.h"
 #include "guest-agent/sandbox/sandbox.h"
@@ -52,6 +53,7 @@ struct cvm_agent_item {
     int fd;                /* admitted: content of a data item, .cwasm of a component; else -1 */
     uint64_t length;
     struct cvm_admission *admission; /* component: its compiler at work (admission.c) */
+    struct cvm_buf texts; /* component: the text of its call interfaces, as its compiler left it */
 };
 
 struct cvm_agent_output {
@@ -89,7 +91,8 @@ struct cvm_agent {
 
     struct cvm_agent_request request;
     struct cvm_agent_item items[CVM_ITEMS_MAX];
-    struct cvm_run *run; /* run.c */
+    struct cvm_call_types types[CVM_CHANNELS_MAX]; /* of call channels, both ends admitted */
+    struct cvm_run *run;                           /* run.c */
     struct cvm_agent_output outputs[CVM_OUTPUTS_MAX];
     struct cvm_buf receipt, last_evidence;
     bool stopping;             /* an act is ending the session: */

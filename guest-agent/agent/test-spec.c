@@ -43,14 +43,15 @@ static void test_compiler(void **state)
     (void)state;
     struct cvm_error err;
     struct cvm_component c = component();
-    assert_file(cvm_spec_compiler(&c, 1000, &err),
+    const struct cvm_interfaces none = {0};
+    assert_file(cvm_spec_compiler(&c, &none, 1000, &err),
                 "{\"clock\":\"fixed\",\"fuel\":1,\"grants\":[\"wasi:cli\",\"wasi:filesystem\"],"
                 "\"kind\":\"command\",\"max_cwasm_bytes\":1000,\"memory_bytes\":65536,"
                 "\"random\":\"seeded\"}");
     c.fuel = 0;
     c.grants = 0;
     c.random = CVM_RANDOM_NONE;
-    assert_file(cvm_spec_compiler(&c, 1, &err),
+    assert_file(cvm_spec_compiler(&c, &none, 1, &err),
                 "{\"clock\":\"fixed\",\"fuel\":0,\"grants\":[],\"kind\":\"command\","
                 "\"max_cwasm_bytes\":1,\"memory_bytes\":65536,\"random\":\"none\"}");
 }
