@@ -16,6 +16,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = ROOT / "build/release/bin"
 KIB = 1024
+GATE_SCHEMA = [f"../gates/{name}.c" for name in ("schema-check", "schema", "json", "decimal", "text")]
 
 DEMOS = {
     "joint-study": {
@@ -38,6 +39,20 @@ DEMOS = {
                   ("registry", "ids-registry", "ids.txt", 128 * KIB, [])],
         "outputs": {"common": ["hospital"], "count": ["registry"]},
         "names": {"common": "common.txt", "count": "count.txt"},
+    },
+    "sealed-auction": {
+        "about": "Three bidders, sealed bids: all learn the winner and the second price, not before the hour agreed.",
+        "people": {"house": "The auction house", "bidder-a": "Bidder A", "bidder-b": "Bidder B", "bidder-c": "Bidder C"},
+        "prepare": ["make-bids", "bidder-a/bid.txt", "bidder-b/bid.txt", "bidder-c/bid.txt"],
+        "source": "auction.c",
+        "more_sources": {"gate": GATE_SCHEMA},
+        "items": [("house", "auction", "auction.wasm", 512 * KIB, ["--public"]), ("bidder-a", "bid-a", "bid.txt", 64, []),
+                  ("bidder-a", "gate", "gate.wasm", 512 * KIB, ["--public"]), ("bidder-b", "bid-b", "bid.txt", 64, []),
+                  ("bidder-c", "bid-c", "bid.txt", 64, [])],
+        "outputs": {"result": ["house", "bidder-a", "bidder-b", "bidder-c"]},
+        "names": {"result": "result.json"},
+        "clocks": ["bidder-a", "bidder-b", "bidder-c"],
+        "opens_after": 20,
     },
 }
 
@@ -149,14 +164,14 @@ class Demo:
     def status(self, who: str, uuid: str) -> dict:
         return self.cvm_json(who, "status", "--collaboration", uuid)
 
-    def wait_state(self, who: str, uuid: str, *states: str, no_refusals: bool = False) -> dict:
+    def wait_state(self, who: str, uuid: str, *states: str, no_refusals: bool = False, phase: str = "") -> dict:
         last = {}
 
         def ready():
             last.update(self.status(who, uuid))
             if last["state"] in ("failed", "aborted") and last["state"] not in states:
                 raise Refused(1, f"the collaboration ended {last['state']}: {last.get('reason')} {last.get('refusals')}")
-            if last["state"] in states:
+            if last["state"] in states or (phase and last.get("phase") == phase):
                 return last
             if last.get("refusals") and no_refusals:
                 raise Refused(1, "; ".join(f"{r['item']} was refused: {r['code']}: {r['message']}" for r in last["refusals"]))
@@ -177,8 +192,10 @@ class Demo:
         if "prepare" in self.spec:
             script, *files = self.spec["prepare"]
             self.run([self.sources / script, *files])
-        self.run([ROOT / "scripts/build-component", self.sources / self.spec["source"],
-                  self.folder / self.code_owner / f"{self.code}.wasm"])
+        owners = {item: who for who, item, *_ in self.spec["items"]}
+        for component, sources in {self.code: [self.spec["source"]], **self.spec.get("more_sources", {})}.items():
+            self.run([ROOT / "scripts/build-component", *(self.sources / s for s in sources),
+                      self.folder / owners[component] / f"{component}.wasm"])
         self.start_host("host")
 
     def know_each_other(self) -> None:

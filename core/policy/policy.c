@@ -338,6 +338,22 @@ static enum cvm_code act_abort(const struct cvm_policy_rules *r, struct cvm_poli
     return code;
 }
 
+/* Before anything runs a participant may still take back what it gave. */
+static enum cvm_code act_withdraw(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
+                                  const struct cvm_policy_request *q)
+{
+    enum cvm_code code = check_act(r, s, q);
+    if (code == CVM_E_TOO_MANY_ACTS)
+        code = CVM_OK;
+    if (code == CVM_OK && !in(s, CVM_PHASE_LOCKED, CVM_PHASE_FILLING))
+        code = CVM_E_WRONG_PHASE;
+    if (code == CVM_OK)
+        code = fault(s, CVM_E_WITHDRAWN);
+    if (code == CVM_OK)
+        count_act(s, q);
+    return code;
+}
+
 static enum cvm_code item(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
                           const struct cvm_policy_request *q)
 {
@@ -510,6 +526,33 @@ static enum cvm_code release_outputs(const struct cvm_policy_rules *r, struct cv
     return move(s, CVM_PHASE_RELEASING);
 }
 
+/* One item of an open input, from its owner, in order, while its reader may still read it. */
+static enum cvm_code act_item(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
+                              const struct cvm_policy_request *q)
+{
+    enum cvm_code code = check_act(r, s, q);
+    if (code != CVM_OK)
+        return code;
+    if (s->phase != CVM_PHASE_RUNNING)
+        return CVM_E_WRONG_PHASE;
+    if (q->channel >= r->n_channels || r->channels[q->channel].carries != CVM_CARRIES_ITEMS)
+        return CVM_E_ACT_ITEM;
+    const struct cvm_policy_channel *rule = &r->channels[q->channel];
+    struct cvm_policy_spent *spent = &s->spent[q->channel];
+    if (r->owner[rule->from] != q->participant)
+        return CVM_E_NOT_OWNER;
+    if (spent->open || (s->ended_ok >> rule->to & 1))
+        return CVM_E_INPUT_ENDED;
+    if (q->number != spent->calls + 1)
+        return CVM_E_ITEM_SEQUENCE;
+    code = spend(rule, spent, 1, q->bytes);
+    if (code != CVM_OK)
+        return code;
+    spent->open = q->last ? 1 : 0;
+    count_act(s, q);
+    return CVM_OK;
+}
+
 enum cvm_code cvm_policy_step(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
                               const struct cvm_policy_request *q)
 {
@@ -524,8 +567,12 @@ enum cvm_code cvm_policy_step(const struct cvm_policy_rules *r, struct cvm_polic
         return act_approve(r, s, q);
     case CVM_REQUEST_ACT_TIME:
         return act_time(r, s, q);
+    case CVM_REQUEST_ACT_WITHDRAW:
+        return act_withdraw(r, s, q);
     case CVM_REQUEST_ACT_ABORT:
         return act_abort(r, s, q);
+    case CVM_REQUEST_ACT_ITEM:
+        return act_item(r, s, q);
     case CVM_REQUEST_ITEM_ADMITTED:
     case CVM_REQUEST_ITEM_REFUSED:
         return item(r, s, q);

@@ -24,9 +24,8 @@ static int to_request(struct cvm_agent *a, const struct cvm_act *act,
                       struct cvm_policy_request *ret, struct cvm_error *err)
 {
     static const enum cvm_policy_kind kinds[CVM_ACT_KIND_COUNT] = {
-        [CVM_ACT_RELEASE] = CVM_REQUEST_ACT_RELEASE,
-        [CVM_ACT_APPROVE] = CVM_REQUEST_ACT_APPROVE,
-        [CVM_ACT_TIME] = CVM_REQUEST_ACT_TIME,
+        [CVM_ACT_RELEASE] = CVM_REQUEST_ACT_RELEASE, [CVM_ACT_APPROVE] = CVM_REQUEST_ACT_APPROVE,
+        [CVM_ACT_TIME] = CVM_REQUEST_ACT_TIME,       [CVM_ACT_WITHDRAW] = CVM_REQUEST_ACT_WITHDRAW,
         [CVM_ACT_ABORT] = CVM_REQUEST_ACT_ABORT,
     };
     CVM_ENSURE(act->kind < CVM_ACT_KIND_COUNT && kinds[act->kind], err, CVM_E_ACT_FORMAT,
@@ -110,6 +109,10 @@ static int take(struct cvm_agent *a, const struct cvm_act *act, const struct cvm
     if (cvm_transcript_act(&a->transcript, who, act->kind, act->seq, jws, err) < 0) {
         cvm_agent_fault(a, CVM_E_INTERNAL);
         return -1;
+    }
+    if (act->kind == CVM_ACT_WITHDRAW || act->kind == CVM_ACT_ABORT) {
+        a->stop = (struct cvm_statement){.participant = act->participant, .act = *jws};
+        a->stopping = true;
     }
     cvm_agent_moved(a, before);
     return 0;

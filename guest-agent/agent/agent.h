@@ -16,6 +16,7 @@
 #include "core/manifest/act.h"
 #include "core/policy/policy.h"
 #include "core/record/receipt.h"
+#include "core/record/statement.h"
 #include "core/record/transcript.h"
 #include "core/seal/blob.h"
 #include "guest-agent/agent/connection.h"
@@ -94,6 +95,9 @@ struct cvm_agent {
     struct cvm_run *run;                           /* run.c */
     struct cvm_agent_output outputs[CVM_OUTPUTS_MAX];
     struct cvm_buf receipt, last_evidence;
+    bool stopping;             /* an act is ending the session: */
+    struct cvm_statement stop; /* what the statement will say */
+    struct cvm_buf statement;  /* that the keys were wiped; after such an act */
     struct cvm_digest receipt_payload;
 };
 
@@ -122,7 +126,8 @@ int cvm_agent_step(struct cvm_agent *a, const struct cvm_policy_request *request
 void cvm_agent_fault(struct cvm_agent *a, enum cvm_code reason);
 /* Frees items and wipes the seed's shares: no component will run any more. */
 void cvm_agent_forget_content(struct cvm_agent *a);
-/* Wipes keys and plain content, ends every child: the session is closed or aborted. */
+/* Wipes keys and plain content, ends every child: the session is closed or aborted. Where an act
+ * ended it, the statement of this is signed last. */
 void cvm_agent_wipe(struct cvm_agent *a);
 /* Answers the open request with {"ok":true,"state":…}. */
 void cvm_agent_answer_state(struct cvm_agent *a);
