@@ -43,9 +43,7 @@ static bool left_early(const struct cvm_cell *cell)
 {
     const struct cvm_component *c = &cell->agent->manifest.components[cell->component];
     bool library = c->kind == CVM_COMPONENT_KIND_LIBRARY;
-    return cell->process.stop == CVM_STOP_NONE && WIFEXITED(cell->process.status) &&
-           WEXITSTATUS(cell->process.status) == 0 &&
-           (cell->calling >= 0 || (library && !cell->told_end));
+    return cell->calling >= 0 || (library && !cell->told_end);
 }
 
 /* What stopped it, from what the kernel and our own timers say; the record only adds to that. */
@@ -76,13 +74,13 @@ static bool judge(struct cvm_cell *cell, struct cvm_cell_result *result)
         r->limit = "wall_ms";
         return false;
     }
-    if (left_early(cell)) {
+    bool clean = p->stop == CVM_STOP_NONE && WIFEXITED(p->status) && WEXITSTATUS(p->status) == 0;
+    if (recorded && clean && !*r->limit && result->end == CVM_CELL_OK) {
+        if (!left_early(cell))
+            return true;
         r->why = "message";
         return false;
     }
-    bool clean = p->stop == CVM_STOP_NONE && WIFEXITED(p->status) && WEXITSTATUS(p->status) == 0;
-    if (recorded && clean && !*r->limit && result->end == CVM_CELL_OK)
-        return true;
     if (!recorded || result->end == CVM_CELL_OK)
         r->why = *r->limit ? r->limit : "signal";
     return false;

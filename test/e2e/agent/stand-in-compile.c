@@ -2,6 +2,7 @@
  * Takes the place of 2cvm-compile in tests of the agent: the "component" is a text whose first word
  * says how the compiler behaves; anything else is taken over as the "compiled" code.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +13,55 @@ static void tell(struct cvm_compile_result r)
 {
     r.magic = CVM_COMPILE_RESULT_MAGIC;
     _exit(write(CVM_FD_RESULT, &r, sizeof r) == (ssize_t)sizeof r ? 0 : 1);
+}
+
+/* The canonical text of one list of interfaces of the spec: the program's line `word` has the
+ * functions, with '|' between them. */
+static char *put_side(char *at, const char *spec, const char *list, const char *program,
+                      const char *word)
+{
+    const char *lines = strstr(program, word), *default_lines = "f(x: list<u8>) -> list<u8>|g()";
+    lines = lines ? lines + strlen(word) : default_lines;
+    at += sprintf(at, "\"%s\":{", list);
+    const char *p = strstr(strstr(spec, "\"calls\":"), list);
+    p = strchr(p, '[') + 1;
+    for (const char *end; *p != ']'; p = end + (*end == ',')) {
+        end = p + strcspn(p, ",]");
+        at += sprintf(at, "%s%.*s:[\"", at[-1] == '{' ? "" : ",", (int)(end - p), p);
+        for (const char *c = lines; *c && *c != '\n'; c++)
+            at += *c == '|' ? sprintf(at, "\",\"") : sprintf(at, "%c", *c);
+        at += sprintf(at, "\"]");
+    }
+    return at + sprintf(at, "}");
+}
+
+static uint64_t put_texts(const char *program)
+{
+    static char spec[65536], text[65536];
+    if (pread(CVM_FD_SPEC, spec, sizeof spec - 1, 0) <= 0)
+        _exit(1);
+    if (!strstr(spec, "\"calls\":"))
+        return 0;
+    char *at = text + sprintf(text, "{");
+    at = put_side(at, spec, "exports", program, "\nexports ");
+    at += sprintf(at, ",");
+    at = put_side(at, spec, "imports", program, "\nimports ");
+    at += sprintf(at, "}");
+    size_t len = (size_t)(at - text);
+    if (strstr(program, "\ntexts-broken\n"))
+        text[0] = '[';
+    if (strstr(program, "\ntexts-extended\n"))
+        text[len++] = ' ';
+    if (strstr(program, "\ntexts-none\n"))
+        return 0;
+    if (strstr(program, "\ntexts-too-long\n"))
+        return UINT64_MAX;
+    if (strstr(program, "\ntexts-grown\n") && /* what was given is bounded */
+        ftruncate(CVM_FD_TEXTS, CVM_TEXTS_MAX + 1) == 0)
+        _exit(1);
+    if (pwrite(CVM_FD_TEXTS, text, len, 0) != (ssize_t)len)
+        _exit(1);
+    return len;
 }
 
 int main(void)
@@ -41,5 +91,6 @@ int main(void)
         tell((struct cvm_compile_result){.cwasm_bytes = 4096});
     if (pwrite(CVM_FD_CWASM, text, (size_t)n, 0) != n)
         return 1;
-    tell((struct cvm_compile_result){.cwasm_bytes = (uint64_t)n, .memory_bytes = 65536});
+    tell((struct cvm_compile_result){
+        .cwasm_bytes = (uint64_t)n, .memory_bytes = 65536, .texts_bytes = put_texts(text)});
 }
