@@ -160,13 +160,34 @@ static void test_chain(void **state)
     world_close(&w);
 }
 
+/* The library waits for the stream of the one who waits for it: time ends that. */
+static void test_deadlock(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w);
+    world_component(&w, "first", "call 0 x\nwrite-stream 5\n");
+    world_component(&w, "library", "read-stream 0 0\nserve echo\n");
+    world_library(&w, "run");
+    json_object_set_new(json_object_get(world_last_component(&w), "limits"), "wall_ms",
+                        json_integer(700));
+    world_joint(&w, "{'kind':'stream','from':'first','from_path':'/dev/stdout','to':'library',"
+                    "'to_path':'/dev/stdin','max_bytes':10}");
+    world_joint(&w, "{'kind':'call','from':'first','to':'library','interface':'a:b/c',"
+                    "'max_calls':10,'max_bytes':1000}");
+    world_channel(&w, "first", "out/r", "result", NULL);
+    world_output(&w, "result", 4096);
+    world_diagnostics(&w, "how");
+    assert_fails(&w, "wall", "wall_ms");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bytes_in_order), cmocka_unit_test(test_back_pressure),
         cmocka_unit_test(test_budget),         cmocka_unit_test(test_no_false_end),
         cmocka_unit_test(test_closed_early),   cmocka_unit_test(test_reader_gone),
-        cmocka_unit_test(test_chain),
+        cmocka_unit_test(test_chain),          cmocka_unit_test(test_deadlock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
