@@ -213,10 +213,10 @@ static struct cvm_stream *open_input(const struct cvm_agent *a, uint32_t data)
     return NULL;
 }
 
-bool cvm_run_can_feed(const struct cvm_agent *a, uint32_t data, size_t len)
+enum cvm_code cvm_run_can_feed(const struct cvm_agent *a, uint32_t data, size_t len)
 {
     const struct cvm_stream *s = open_input(a, data);
-    return s && cvm_stream_can_feed(s, len);
+    return s ? cvm_stream_can_feed(s, len) : CVM_E_WRONG_PHASE;
 }
 
 int cvm_run_feed(struct cvm_agent *a, uint32_t data, const void *bytes, size_t len, bool end,

@@ -199,18 +199,20 @@ void cvm_stream_reader_ended(struct cvm_stream *s)
     break_off(s);
 }
 
-bool cvm_stream_can_feed(const struct cvm_stream *s, size_t len)
+enum cvm_code cvm_stream_can_feed(const struct cvm_stream *s, size_t len)
 {
-    uint64_t held = s->queue.len - s->taken,
-             max = s->agent->manifest.channels[s->channel].max_bytes;
-    return !s->broken && !s->complete && len <= max && held <= max - len;
+    size_t held = s->queue.len - s->taken;
+    if (s->broken || s->complete)
+        return CVM_E_INPUT_ENDED;
+    return len <= CVM_STREAM_QUEUE_MAX && held <= CVM_STREAM_QUEUE_MAX - len ? CVM_OK
+                                                                             : CVM_E_STREAM_FULL;
 }
 
 int cvm_stream_feed(struct cvm_stream *s, const void *data, size_t len, bool end,
                     struct cvm_error *err)
 {
-    CVM_ENSURE(cvm_stream_can_feed(s, len), err, CVM_E_CHANNEL_BYTES,
-               "channels[%u]: nobody reads it any more, or it holds too much", s->channel);
+    enum cvm_code code = cvm_stream_can_feed(s, len);
+    CVM_ENSURE(code == CVM_OK, err, code, "channels[%u]", s->channel);
     CVM_AUTO_BUF struct cvm_buf old = s->queue;
     s->queue = (struct cvm_buf){0};
     cvm_buf_append(&s->queue, old.data + s->taken, old.len - s->taken);

@@ -37,8 +37,10 @@ void cvm_stream_writer_ended(struct cvm_stream *s);
 void cvm_stream_reader_ended(struct cvm_stream *s);
 
 /* Of an open input: bytes for the reader, all or none, once the policy has spent them; `end`: the
- * last ones. The queue holds at most the data item's max_bytes. */
-bool cvm_stream_can_feed(const struct cvm_stream *s, size_t len);
+ * last ones. Behind the pipe a queue of CVM_STREAM_QUEUE_MAX bytes waits for the reader; what would
+ * go beyond is CVM_E_STREAM_FULL, and CVM_E_INPUT_ENDED when nobody will read it. */
+#define CVM_STREAM_QUEUE_MAX 65536
+enum cvm_code cvm_stream_can_feed(const struct cvm_stream *s, size_t len);
 int cvm_stream_feed(struct cvm_stream *s, const void *data, size_t len, bool end,
                     struct cvm_error *err) CVM_MUST_USE;
 
