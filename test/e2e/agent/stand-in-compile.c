@@ -2,7 +2,6 @@
  * Takes the place of 2cvm-compile in tests of the agent: the "component" is a text whose first word
  * says how the compiler behaves; anything else is taken over as the "compiled" code.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,43 +14,59 @@ static void tell(struct cvm_compile_result r)
     _exit(write(CVM_FD_RESULT, &r, sizeof r) == (ssize_t)sizeof r ? 0 : 1);
 }
 
+static char texts[65536];
+static size_t texts_len;
+
+static void say(const char *part, size_t len)
+{
+    if (len > sizeof texts - 2 - texts_len)
+        _exit(1);
+    memcpy(texts + texts_len, part, len);
+    texts_len += len;
+}
+
+#define SAY(text) say(text, sizeof(text) - 1)
+
 /* The canonical text of one list of interfaces of the spec: the program's line `word` has the
  * functions, with '|' between them. */
-static char *put_side(char *at, const char *spec, const char *list, const char *program,
-                      const char *word)
+static void put_side(const char *spec, const char *list, const char *program, const char *word)
 {
     const char *lines = strstr(program, word), *default_lines = "f(x: list<u8>) -> list<u8>|g()";
     lines = lines ? lines + strlen(word) : default_lines;
-    at += sprintf(at, "\"%s\":{", list);
+    SAY("\"");
+    say(list, strlen(list));
+    SAY("\":{");
     const char *p = strstr(strstr(spec, "\"calls\":"), list);
     p = strchr(p, '[') + 1;
     for (const char *end; *p != ']'; p = end + (*end == ',')) {
         end = p + strcspn(p, ",]");
-        at += sprintf(at, "%s%.*s:[\"", at[-1] == '{' ? "" : ",", (int)(end - p), p);
+        if (texts[texts_len - 1] != '{')
+            SAY(",");
+        say(p, (size_t)(end - p));
+        SAY(":[\"");
         for (const char *c = lines; *c && *c != '\n'; c++)
-            at += *c == '|' ? sprintf(at, "\",\"") : sprintf(at, "%c", *c);
-        at += sprintf(at, "\"]");
+            *c == '|' ? SAY("\",\"") : say(c, 1);
+        SAY("\"]");
     }
-    return at + sprintf(at, "}");
+    SAY("}");
 }
 
 static uint64_t put_texts(const char *program)
 {
-    static char spec[65536], text[65536];
+    static char spec[65536];
     if (pread(CVM_FD_SPEC, spec, sizeof spec - 1, 0) <= 0)
         _exit(1);
     if (!strstr(spec, "\"calls\":"))
         return 0;
-    char *at = text + sprintf(text, "{");
-    at = put_side(at, spec, "exports", program, "\nexports ");
-    at += sprintf(at, ",");
-    at = put_side(at, spec, "imports", program, "\nimports ");
-    at += sprintf(at, "}");
-    size_t len = (size_t)(at - text);
+    SAY("{");
+    put_side(spec, "exports", program, "\nexports ");
+    SAY(",");
+    put_side(spec, "imports", program, "\nimports ");
+    SAY("}");
     if (strstr(program, "\ntexts-broken\n"))
-        text[0] = '[';
+        texts[0] = '[';
     if (strstr(program, "\ntexts-extended\n"))
-        text[len++] = ' ';
+        SAY(" ");
     if (strstr(program, "\ntexts-none\n"))
         return 0;
     if (strstr(program, "\ntexts-too-long\n"))
@@ -59,9 +74,9 @@ static uint64_t put_texts(const char *program)
     if (strstr(program, "\ntexts-grown\n") && /* what was given is bounded */
         ftruncate(CVM_FD_TEXTS, CVM_TEXTS_MAX + 1) == 0)
         _exit(1);
-    if (pwrite(CVM_FD_TEXTS, text, len, 0) != (ssize_t)len)
+    if (pwrite(CVM_FD_TEXTS, texts, texts_len, 0) != (ssize_t)texts_len)
         _exit(1);
-    return len;
+    return texts_len;
 }
 
 int main(void)
