@@ -17,6 +17,9 @@
 #define HOSTILE_ROOT_BYTES (4u << 20)
 #define HOSTILE_DATA_BYTES (32u << 20)
 #define HOSTILE_INODES 64
+#define HOSTILE_BELL 5
+#define HOSTILE_REGION 6
+#define HOSTILE_REGION_BYTES 65536
 
 /* How an attempt has to end. */
 enum hostile_end {

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/reboot.h>
@@ -53,16 +54,23 @@ static void must(bool good, const char *what)
 
 struct cell {
     struct cvm_sandbox_child child;
-    int in, out, parent, leaf;
+    int in, out, bell, parent, leaf;
     char name[24];
 };
 
 static void begin(int program, unsigned have, uint32_t attempt, struct cell *ret)
 {
     struct cvm_error err = {0};
-    int in[2], out[2];
+    int in[2], out[2], bell[2] = {-1, -1};
     *ret = (struct cell){.parent = -1, .leaf = -1};
     must(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0, "pipe");
+    int region = memfd_create("region", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    must(region >= 0 && ftruncate(region, HOSTILE_REGION_BYTES) == 0 &&
+             fcntl(region, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0,
+         "region");
+    /* A kernel without Unix sockets has no doorbell that could be attacked. */
+    must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, bell) == 0 || errno == EAFNOSUPPORT,
+         "doorbell");
     if (have >> CVM_PROTECTION_CGROUP & 1) {
         snprintf(ret->name, sizeof ret->name, "cell-%u", ++number);
         must(cvm_cgroup_root(&ret->parent, &err) == 0 &&
@@ -70,12 +78,13 @@ static void begin(int program, unsigned have, uint32_t attempt, struct cell *ret
              err.message);
     }
     int stray = dup(1); /* without close-on-exec: has to be closed all the same */
-    struct cvm_sandbox_fd fds[] = {{in[0], 0}, {out[1], 1}};
+    struct cvm_sandbox_fd fds[] = {
+        {in[0], 0}, {out[1], 1}, {region, HOSTILE_REGION}, {bell[1], HOSTILE_BELL}};
     struct cvm_sandbox_spawn spec = {.program = program,
                                      .name = "hostile-cell",
                                      .have = have,
                                      .fds = fds,
-                                     .n_fds = 2,
+                                     .n_fds = bell[1] >= 0 ? 4 : 3,
                                      .data_bytes = HOSTILE_DATA_BYTES,
                                      .cpu_seconds = 1,
                                      .cgroup = ret->leaf,
@@ -87,6 +96,10 @@ static void begin(int program, unsigned have, uint32_t attempt, struct cell *ret
     close(stray);
     close(in[0]);
     close(out[1]);
+    if (bell[1] >= 0)
+        close(bell[1]);
+    close(region);
+    ret->bell = bell[0];
     ret->in = in[1];
     ret->out = out[0];
     order.attempt = attempt;
@@ -103,6 +116,8 @@ static int end(struct cell *c)
     if (c->in >= 0)
         close(c->in);
     close(c->out);
+    if (c->bell >= 0)
+        close(c->bell);
     if (c->leaf >= 0) {
         cvm_cgroup_remove(c->parent, c->name, c->leaf);
         close(c->leaf);
