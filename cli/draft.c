@@ -119,6 +119,11 @@ static void set_default(json_t *object, const char *name, json_t *value)
         json_object_set_new(object, name, value);
 }
 
+static void channel_defaults(json_t *x)
+{
+    set_default(x, "kind", json_string("file"));
+}
+
 static void component_defaults(json_t *x)
 {
     set_default(x, "kind", json_string("command"));
@@ -245,6 +250,7 @@ int cli_draft_finish(json_t *draft, const struct cli_draft_defaults *defaults, s
     for_each(draft, "outputs", output_defaults);
     set_default(draft, "data", json_array());
     set_default(draft, "channels", json_array());
+    for_each(draft, "channels", channel_defaults);
     bool unmeasured = hold_measurements(isolate);
     CVM_GUARD(choose_memory(draft, isolate, err));
     if (unmeasured)

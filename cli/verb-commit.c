@@ -58,7 +58,7 @@ static int check_own(const struct cli *c, const struct cvm_manifest *m, int me,
     CVM_GUARD(cli_seed_load(c, &m->participants[me].seed, &share, err));
     for (uint32_t i = 0; i < cvm_manifest_items(m); i++) {
         struct cvm_item x = cvm_manifest_item_at(m, i);
-        if (x.owner != me)
+        if (x.owner != me || x.open)
             continue;
         CLI_AUTO_ITEM struct cli_item packed = {0};
         CVM_GUARD(cli_item_load(c, x.id, x.digest, &packed, err));

@@ -252,6 +252,16 @@ static void read_args(struct cvm_json_reader *r, struct cvm_component *c)
                       total, CVM_ARGS_BYTES);
 }
 
+/* What only a library, and what only a command can be. */
+static void read_role(struct cvm_json_reader *r, struct cvm_component *c)
+{
+    c->instance = CVM_INSTANCE_RUN;
+    if (c->kind == CVM_COMPONENT_KIND_COMMAND)
+        c->gate = cvm_json_bool_opt(r, "gate", false);
+    else if (json_object_get(r->object, "instance"))
+        c->instance = (enum cvm_instance)cvm_read_word(r, "instance", cvm_instance_by_word);
+}
+
 static int read_limits(struct cvm_component *c, json_t *object, const char *component,
                        struct cvm_error *err)
 {
@@ -285,6 +295,7 @@ int cvm_manifest_read_components(struct cvm_manifest *m, json_t *list, struct cv
         c->max_bytes = (uint64_t)cvm_json_int(&r, "max_bytes", 1, COMPONENT_BYTES_LIMIT);
         c->padding = read_item_padding(&r);
         c->kind = (enum cvm_component_kind)cvm_read_word(&r, "kind", cvm_component_kind_by_word);
+        read_role(&r, c);
         read_args(&r, c);
         c->grants = cvm_read_words(&r, "grants", cvm_grant_by_word);
         c->clock = (enum cvm_clock)cvm_read_word(&r, "clock", cvm_clock_by_word);
@@ -310,9 +321,14 @@ int cvm_manifest_read_data(struct cvm_manifest *m, json_t *list, struct cvm_erro
         cvm_json_begin(&r, entry, place, err);
         read_item_id(&r, m, d->id);
         d->owner = cvm_read_participant(&r, m, "owner");
-        d->digest = cvm_json_digest(&r, "digest");
         d->max_bytes = (uint64_t)cvm_json_int(&r, "max_bytes", 1, MAX_BYTES_LIMIT);
-        d->padding = read_item_padding(&r);
+        d->open = cvm_json_bool_opt(&r, "open", false);
+        if (d->open) {
+            d->max_items = (uint32_t)cvm_json_int(&r, "max_items", 1, CVM_OPEN_ITEMS_MAX);
+        } else {
+            d->digest = cvm_json_digest(&r, "digest");
+            d->padding = read_item_padding(&r);
+        }
         CVM_GUARD(cvm_json_end(&r));
         m->n_data++;
     }

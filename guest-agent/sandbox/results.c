@@ -29,6 +29,11 @@ static bool known_code(uint32_t code)
 #define ONLY_AT(field, is)                                                                         \
     CVM_ENSURE((is) || !(field), err, CVM_E_CELL_FAILED, "its result: " #field)
 
+static bool is_call(uint32_t end)
+{
+    return end >= CVM_COMPILE_CALL_RESOURCE && end <= CVM_COMPILE_CALL_TYPE;
+}
+
 int cvm_compile_result_read(const void *data, size_t len, uint64_t max_cwasm_bytes,
                             struct cvm_compile_result *ret, struct cvm_error *err)
 {
@@ -37,15 +42,22 @@ int cvm_compile_result_read(const void *data, size_t len, uint64_t max_cwasm_byt
     memcpy(&r, data, sizeof r);
     CVM_ENSURE(r.magic == CVM_COMPILE_RESULT_MAGIC && r.end < CVM_COMPILE_END_COUNT, err,
                CVM_E_CELL_FAILED, "its result is of no known form");
-    ONLY_AT(r.function, r.end == CVM_COMPILE_IMPORT);
+    ONLY_AT(r.function, r.end == CVM_COMPILE_IMPORT || is_call(r.end));
+    ONLY_AT(r.side, is_call(r.end));
+    ONLY_AT(r.interface, is_call(r.end));
     ONLY_AT(r.internal, r.end == CVM_COMPILE_INTERNAL);
     ONLY_AT(r.cwasm_bytes, r.end == CVM_COMPILE_OK);
-    CVM_ENSURE(r.function < FUNCTIONS || r.function == CVM_WASI_FUNCTION_UNKNOWN, err,
-               CVM_E_CELL_FAILED, "its result names no function of the table");
+    ONLY_AT(r.texts_bytes, r.end == CVM_COMPILE_OK);
+    CVM_ENSURE(is_call(r.end) || r.function < FUNCTIONS || r.function == CVM_WASI_FUNCTION_UNKNOWN,
+               err, CVM_E_CELL_FAILED, "its result names no function of the table");
+    CVM_ENSURE(r.side <= 1 && r.interface < CVM_CELL_CALLS_MAX, err, CVM_E_CELL_FAILED,
+               "its result names no interface");
     CVM_ENSURE(r.end != CVM_COMPILE_INTERNAL || known_code(r.internal), err, CVM_E_CELL_FAILED,
                "its result has an unknown code");
     CVM_ENSURE(r.cwasm_bytes <= max_cwasm_bytes && (r.end != CVM_COMPILE_OK || r.cwasm_bytes), err,
                CVM_E_CELL_FAILED, "its result claims a length out of range");
+    CVM_ENSURE(r.texts_bytes <= CVM_TEXTS_MAX, err, CVM_E_CELL_FAILED,
+               "its result claims a length out of range");
     *ret = r;
     return 0;
 }
@@ -77,6 +89,14 @@ int cvm_cell_result_read(const void *data, size_t len, const uint64_t *max_outpu
     return 0;
 }
 
+/* By numbers alone: the names of the functions are the component's words. */
+static int refuse_call(const struct cvm_compile_result *r, enum cvm_code code,
+                       const char *component, struct cvm_error *err)
+{
+    return cvm_fail(err, code, "component %s, %s %u of its call interfaces, function %u", component,
+                    r->side ? "import" : "export", r->interface, r->function);
+}
+
 int cvm_compile_result_refuse(const struct cvm_compile_result *result, const char *component,
                               struct cvm_error *err)
 {
@@ -98,6 +118,22 @@ int cvm_compile_result_refuse(const struct cvm_compile_result *result, const cha
     case CVM_COMPILE_MEMORY:
         return cvm_fail(err, CVM_E_COMPONENT_MEMORY, "component %s starts with %llu bytes",
                         component, (unsigned long long)result->memory_bytes);
+    case CVM_COMPILE_CALL_RESOURCE:
+        return refuse_call(result, CVM_E_CALL_RESOURCE, component, err);
+    case CVM_COMPILE_CALL_STREAM:
+        return refuse_call(result, CVM_E_CALL_STREAM, component, err);
+    case CVM_COMPILE_CALL_FUTURE:
+        return refuse_call(result, CVM_E_CALL_FUTURE, component, err);
+    case CVM_COMPILE_CALL_ERROR_CONTEXT:
+        return refuse_call(result, CVM_E_CALL_ERROR_CONTEXT, component, err);
+    case CVM_COMPILE_CALL_PARAMETERS:
+        return refuse_call(result, CVM_E_CALL_PARAMETERS, component, err);
+    case CVM_COMPILE_CALL_IMPORT:
+        return refuse_call(result, CVM_E_CALL_IMPORT, component, err);
+    case CVM_COMPILE_CALL_EXPORT:
+        return refuse_call(result, CVM_E_CALL_EXPORT, component, err);
+    case CVM_COMPILE_CALL_TYPE:
+        return refuse_call(result, CVM_E_CALL_TYPE, component, err);
     case CVM_COMPILE_LIMIT:
         return cvm_fail(err, CVM_E_COMPILE_LIMIT, "component %s", component);
     case CVM_COMPILE_INTERNAL:
@@ -111,9 +147,9 @@ int cvm_compile_result_refuse(const struct cvm_compile_result *result, const cha
 const char *cvm_cell_end_word(uint32_t end)
 {
     static const char *const words[CVM_CELL_END_COUNT] = {
-        [CVM_CELL_OK] = "ok",           [CVM_CELL_EXIT] = "exit", [CVM_CELL_TRAP] = "trap",
-        [CVM_CELL_MEMORY] = "memory",   [CVM_CELL_FUEL] = "fuel", [CVM_CELL_OUTPUT] = "output",
-        [CVM_CELL_INTERNAL] = "signal",
+        [CVM_CELL_OK] = "ok",         [CVM_CELL_EXIT] = "exit",       [CVM_CELL_TRAP] = "trap",
+        [CVM_CELL_MEMORY] = "memory", [CVM_CELL_FUEL] = "fuel",       [CVM_CELL_CALL] = "call",
+        [CVM_CELL_OUTPUT] = "output", [CVM_CELL_INTERNAL] = "signal",
     };
     return end < CVM_CELL_END_COUNT ? words[end] : "signal";
 }

@@ -22,22 +22,36 @@ enum {
     CVM_FD_NULL = 2,
     CVM_FD_CODE = 3,     /* compiler: the component; cell: the .cwasm */
     CVM_FD_CWASM = 4,    /* compiler only: written by it */
-    CVM_FD_CHANNELS = 10 /* cell only: inputs, then outputs */
+    CVM_FD_TEXTS = 5,    /* compiler only: the canonical text of its call interfaces, written by it;
+                            a cell has its doorbell there (bell.h) */
+    CVM_FD_CHANNELS = 10 /* cell only: inputs, outputs, regions of calls, pipes */
 };
 #define CVM_CELL_CHANNELS_MAX 256 /* inputs and outputs together */
+#define CVM_CELL_CALLS_MAX 256    /* regions of calls, imports and exports together */
+#define CVM_TEXTS_MAX (1u << 20)  /* bytes of canonical text */
 
 #define CVM_COMPILE_RESULT_MAGIC 0x32634331u
 #define CVM_CELL_RESULT_MAGIC 0x32634332u
 
 enum cvm_compile_end {
     CVM_COMPILE_OK,
-    CVM_COMPILE_INVALID,  /* no valid component */
-    CVM_COMPILE_IMPORT,   /* `function` is imported and not granted */
-    CVM_COMPILE_FEATURE,  /* shared memory, memory64, threads, … */
-    CVM_COMPILE_EXPORT,   /* the export that its kind needs is missing */
-    CVM_COMPILE_MEMORY,   /* its memories start above its limit */
-    CVM_COMPILE_LIMIT,    /* the .cwasm is larger than max_cwasm_bytes, or memory ran out */
-    CVM_COMPILE_INTERNAL, /* the spec, the sandbox or the engine failed */
+    CVM_COMPILE_INVALID, /* no valid component */
+    CVM_COMPILE_IMPORT,  /* `function` is imported and not granted */
+    CVM_COMPILE_FEATURE, /* shared memory, memory64, threads, … */
+    CVM_COMPILE_EXPORT,  /* the export that its kind needs is missing */
+    CVM_COMPILE_MEMORY,  /* its memories start above its limit */
+    /* What is wrong with an interface that a call channel names: `side`, `interface`, `function`.
+     */
+    CVM_COMPILE_CALL_RESOURCE,
+    CVM_COMPILE_CALL_STREAM,
+    CVM_COMPILE_CALL_FUTURE, /* also: an asynchronous function */
+    CVM_COMPILE_CALL_ERROR_CONTEXT,
+    CVM_COMPILE_CALL_PARAMETERS, /* more than 16 flat ones */
+    CVM_COMPILE_CALL_IMPORT,     /* it does not import that interface; `function` is 0 */
+    CVM_COMPILE_CALL_EXPORT,     /* it does not export that interface; `function` is 0 */
+    CVM_COMPILE_CALL_TYPE,       /* no wire value has that type, or its text is too long */
+    CVM_COMPILE_LIMIT,           /* the .cwasm is larger than max_cwasm_bytes, or memory ran out */
+    CVM_COMPILE_INTERNAL,        /* the spec, the sandbox or the engine failed */
     CVM_COMPILE_END_COUNT
 };
 
@@ -45,11 +59,15 @@ enum cvm_compile_end {
 
 struct cvm_compile_result {
     uint32_t magic;
-    uint32_t end;      /* enum cvm_compile_end */
-    uint32_t function; /* row of engine/wasi-functions.def, or CVM_WASI_FUNCTION_UNKNOWN */
-    uint32_t internal; /* enum cvm_code when end is INTERNAL, else 0 */
+    uint32_t end;       /* enum cvm_compile_end */
+    uint32_t function;  /* IMPORT: row of engine/wasi-functions.def, or CVM_WASI_FUNCTION_UNKNOWN;
+                           CALL_…: index among the interface's functions, sorted by name */
+    uint32_t internal;  /* enum cvm_code when end is INTERNAL, else 0 */
+    uint32_t side;      /* CALL_…: 0 the spec's exports, 1 its imports; else 0 */
+    uint32_t interface; /* CALL_…: index in that list; else 0 */
     uint64_t cwasm_bytes;
     uint64_t memory_bytes; /* what its memories start with, summed */
+    uint64_t texts_bytes;  /* in CVM_FD_TEXTS; only with OK, 0 when the spec names no interface */
 };
 
 enum cvm_cell_end {
@@ -58,6 +76,7 @@ enum cvm_cell_end {
     CVM_CELL_TRAP,     /* also: stack overflow, unreachable */
     CVM_CELL_MEMORY,   /* it ended badly after memory_bytes had refused it memory */
     CVM_CELL_FUEL,     /* all fuel is used */
+    CVM_CELL_CALL,     /* a call's value was too large for its region, or no value of its type */
     CVM_CELL_OUTPUT,   /* output `which` is missing, no plain file, or above its max_bytes */
     CVM_CELL_INTERNAL, /* the spec, the sandbox or the engine failed */
     CVM_CELL_END_COUNT

@@ -111,10 +111,45 @@ static void test_compile(void **state)
     r.internal = 1;
     assert_int_equal(read_compile(r), -1);
     r = ok;
+    r.texts_bytes = CVM_TEXTS_MAX;
+    assert_int_equal(read_compile(r), 0);
+    r.texts_bytes++;
+    assert_int_equal(read_compile(r), -1);
+    r = ok;
     r.end = CVM_COMPILE_END_COUNT;
     assert_int_equal(read_compile(r), -1);
     r = ok;
     r.magic = CVM_CELL_RESULT_MAGIC;
+    assert_int_equal(read_compile(r), -1);
+}
+
+/* What is wrong with a call interface is said by numbers, each in its range and only there. */
+static void test_compile_calls(void **state)
+{
+    (void)state;
+    struct cvm_compile_result r = {.magic = CVM_COMPILE_RESULT_MAGIC};
+    for (r.end = CVM_COMPILE_CALL_RESOURCE; r.end <= CVM_COMPILE_CALL_TYPE; r.end++) {
+        r.side = 1;
+        r.interface = CVM_CELL_CALLS_MAX - 1;
+        r.function = 100000;
+        assert_int_equal(read_compile(r), 0);
+        r.side = 2;
+        assert_int_equal(read_compile(r), -1);
+        r.side = 0;
+        r.interface++;
+        assert_int_equal(read_compile(r), -1);
+        r.interface = 0;
+        r.texts_bytes = 1;
+        assert_int_equal(read_compile(r), -1);
+        r.texts_bytes = 0;
+    }
+    r.end = CVM_COMPILE_EXPORT;
+    r.function = 0;
+    assert_int_equal(read_compile(r), 0);
+    r.side = 1;
+    assert_int_equal(read_compile(r), -1);
+    r.side = 0;
+    r.interface = 1;
     assert_int_equal(read_compile(r), -1);
 }
 
@@ -128,6 +163,14 @@ static void test_refusals(void **state)
         [CVM_COMPILE_FEATURE] = CVM_E_COMPONENT_FEATURE,
         [CVM_COMPILE_EXPORT] = CVM_E_COMPONENT_EXPORT,
         [CVM_COMPILE_MEMORY] = CVM_E_COMPONENT_MEMORY,
+        [CVM_COMPILE_CALL_RESOURCE] = CVM_E_CALL_RESOURCE,
+        [CVM_COMPILE_CALL_STREAM] = CVM_E_CALL_STREAM,
+        [CVM_COMPILE_CALL_FUTURE] = CVM_E_CALL_FUTURE,
+        [CVM_COMPILE_CALL_ERROR_CONTEXT] = CVM_E_CALL_ERROR_CONTEXT,
+        [CVM_COMPILE_CALL_PARAMETERS] = CVM_E_CALL_PARAMETERS,
+        [CVM_COMPILE_CALL_IMPORT] = CVM_E_CALL_IMPORT,
+        [CVM_COMPILE_CALL_EXPORT] = CVM_E_CALL_EXPORT,
+        [CVM_COMPILE_CALL_TYPE] = CVM_E_CALL_TYPE,
         [CVM_COMPILE_LIMIT] = CVM_E_COMPILE_LIMIT,
         [CVM_COMPILE_INTERNAL] = CVM_E_INTERNAL,
     };
@@ -143,15 +186,15 @@ static void test_refusals(void **state)
     assert_string_equal(cvm_wasi_function_text(CVM_WASI_FUNCTION_UNKNOWN),
                         "a function outside WASI 0.2");
     assert_string_equal(cvm_cell_end_word(CVM_CELL_FUEL), "fuel");
+    assert_string_equal(cvm_cell_end_word(CVM_CELL_CALL), "call");
     assert_string_equal(cvm_cell_end_word(77), "signal");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cell),
-        cmocka_unit_test(test_lengths),
-        cmocka_unit_test(test_compile),
+        cmocka_unit_test(test_cell),     cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_compile),  cmocka_unit_test(test_compile_calls),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
