@@ -56,6 +56,8 @@ int cvm_compile_result_read(const void *data, size_t len, uint64_t max_cwasm_byt
                "its result has an unknown code");
     CVM_ENSURE(r.cwasm_bytes <= max_cwasm_bytes && (r.end != CVM_COMPILE_OK || r.cwasm_bytes), err,
                CVM_E_CELL_FAILED, "its result claims a length out of range");
+    CVM_ENSURE(r.texts_bytes <= CVM_TEXTS_MAX, err, CVM_E_CELL_FAILED,
+               "its result claims a length out of range");
     *ret = r;
     return 0;
 }
