@@ -180,6 +180,8 @@ void cvm_broker_rung(struct cvm_cell *cell, const struct cvm_bell *message)
 {
     struct cvm_run *run = cell->agent->run;
     enum cvm_code code = CVM_E_CELL_MESSAGE;
+    if (run->failed != CVM_RUN_NONE) /* the other end, and its region, may be gone */
+        return;
     if (message->kind == CVM_BELL_CALL)
         code = take_call(run, cell, message);
     else if (message->kind == CVM_BELL_REPLY)

@@ -170,6 +170,8 @@ static void serve(const char *how, unsigned size)
         }
         if (!strcmp(how, "never"))
             pause();
+        if (!strcmp(how, "slow"))
+            usleep(500000);
         size_t n = size ? size : strlen(reply);
         if (!size)
             memcpy(e->region, reply, n);

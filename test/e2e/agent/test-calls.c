@@ -234,13 +234,12 @@ static void test_wrong_messages_of_a_caller(void **state)
         "bell 1 65535 0 0\nawait\n", /* far from one */
         "bell 1 0 2 0\nawait\n",     /* no function */
         "bell 1 0 4294967295 0\nawait\n",
-        "bell 2 0 0 0\nawait\n",                      /* a reply to no call */
-        "bell 3 0 0 0\nawait\n",                      /* ready, and no library */
-        "bell 4 0 0 0\nawait\n",                      /* what only the agent says */
-        "bell 0 0 0 0\nawait\n",                      /* nothing */
-        "bell 77 0 0 0\nawait\n",                     /* unknown */
-        "bell 1 0 0 0\nbell 1 0 0 0\nawait\nawait\n", /* two calls at a time */
-        "flood 100000\n",                             /* rings, reads nothing */
+        "bell 2 0 0 0\nawait\n",  /* a reply to no call */
+        "bell 3 0 0 0\nawait\n",  /* ready, and no library */
+        "bell 4 0 0 0\nawait\n",  /* what only the agent says */
+        "bell 0 0 0 0\nawait\n",  /* nothing */
+        "bell 77 0 0 0\nawait\n", /* unknown */
+        "flood 100000\n",         /* rings, reads nothing */
         "bell-size 15\nawait\n",
         "bell-size 17\nawait\n",
         "bell-size 1\nawait\n",
@@ -251,6 +250,9 @@ static void test_wrong_messages_of_a_caller(void **state)
         pair(&w, WRONG[i], "serve echo\n", "run", SIMPLE);
         assert_fails(&w, "ask", "message", "");
     }
+    struct world two; /* calls at a time */
+    pair(&two, "bell 1 0 0 0\nbell 1 0 0 0\nawait\nawait\n", "serve slow\n", "run", SIMPLE);
+    assert_fails(&two, "ask", "message", "");
     static const char *const LENGTHS[] = {"bell 1 0 0 18446744073709551615\nawait\n",
                                           "bell 1 0 0 1048577\nawait\n"};
     for (size_t i = 0; i < sizeof LENGTHS / sizeof *LENGTHS; i++) {
