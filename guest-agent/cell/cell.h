@@ -21,6 +21,20 @@ struct cvm_cell_output {
     uint64_t max_bytes;
 };
 
+/* One call channel on this component's side. */
+struct cvm_cell_call {
+    uint32_t channel;
+    int fd; /* the region, a memfd of exactly `bytes` */
+    uint64_t bytes;
+    const char *interface;
+};
+
+enum cvm_cell_serve {
+    CVM_CELL_SERVE_NONE, /* no calls are answered: the component's own run is what it does */
+    CVM_CELL_SERVE_RUN,  /* as many as come */
+    CVM_CELL_SERVE_ONE   /* one, then the end */
+};
+
 struct cvm_cell_spec {
     json_t *json; /* owns the strings */
     struct cvm_engine_options options;
@@ -31,6 +45,10 @@ struct cvm_cell_spec {
     size_t n_inputs;
     struct cvm_cell_output outputs[CVM_CELL_CHANNELS_MAX];
     size_t n_outputs;
+    struct cvm_cell_call calls[CVM_CELL_CALLS_MAX]; /* exports, then imports */
+    size_t n_exports, n_imports;
+    enum cvm_cell_serve serve;
+    int stdin_fd, stdout_fd; /* pipes; -1: none */
     uint64_t scratch_bytes;
     uint8_t seed[32];
 };
@@ -51,5 +69,18 @@ int cvm_cell_files_fill(const struct cvm_cell_spec *spec, struct cvm_error *err)
  */
 int cvm_cell_files_collect(const struct cvm_cell_spec *spec, uint64_t stdout_bytes,
                            struct cvm_cell_result *result, struct cvm_error *err) CVM_MUST_USE;
+
+/* The cell's side of its calls: regions and doorbell. */
+struct cvm_cell_calls {
+    struct cvm_engine_calls engine;
+    struct cvm_engine_channel channels[CVM_CELL_CALLS_MAX];
+    enum cvm_cell_serve serve;
+    bool answered; /* one call, when that is all */
+};
+
+/* Maps the regions and closes their descriptors; before the walls close, which forbid shared
+ * memory. *ret is used until the process ends, and is not moved. */
+int cvm_cell_calls_open(const struct cvm_cell_spec *spec, struct cvm_cell_calls *ret,
+                        struct cvm_error *err) CVM_MUST_USE;
 
 #endif

@@ -12,7 +12,8 @@
 
 _Static_assert(CVM_CELL_EXIT == (int)CVM_ENGINE_EXIT && CVM_CELL_TRAP == (int)CVM_ENGINE_TRAP &&
                    CVM_CELL_MEMORY == (int)CVM_ENGINE_NO_MEMORY &&
-                   CVM_CELL_FUEL == (int)CVM_ENGINE_NO_FUEL,
+                   CVM_CELL_FUEL == (int)CVM_ENGINE_NO_FUEL &&
+                   CVM_CELL_CALL == (int)CVM_ENGINE_CALL,
                "ends of the engine are ends of the record");
 
 static int loaded(void *walls)
@@ -27,10 +28,12 @@ static void set_stdout(const struct cvm_cell_spec *spec, struct cvm_engine_sink 
         if (!strcmp(spec->outputs[i].path, CVM_CELL_STDOUT))
             *ret = (struct cvm_engine_sink){.fd = spec->outputs[i].fd,
                                             .max = spec->outputs[i].max_bytes};
+    if (spec->stdout_fd >= 0)
+        *ret = (struct cvm_engine_sink){.fd = spec->stdout_fd, .pipe = 1};
 }
 
-static int run(const struct cvm_cell_spec *spec, struct cvm_sandbox_enter *walls,
-               struct cvm_cell_result *ret, struct cvm_error *err)
+static int run(const struct cvm_cell_spec *spec, const struct cvm_cell_calls *calls,
+               struct cvm_sandbox_enter *walls, struct cvm_cell_result *ret, struct cvm_error *err)
 {
     struct stat st;
     if (fstat(CVM_FD_CODE, &st) < 0 || st.st_size == 0)
@@ -47,6 +50,8 @@ static int run(const struct cvm_cell_spec *spec, struct cvm_sandbox_enter *walls
         .in = "/in",
         .out = "/out",
         .err_sink = {.fd = -1},
+        .in_fd = spec->stdin_fd,
+        .calls = &calls->engine,
         .loaded = loaded,
         .context = walls,
     };
@@ -71,13 +76,15 @@ static int work(unsigned have, struct cvm_cell_spec *spec, struct cvm_cell_resul
 {
     struct cvm_sandbox_enter walls = {.profile = CVM_SANDBOX_CELL};
     walls.have = have;
+    static struct cvm_cell_calls calls;
     CVM_GUARD(cvm_cell_spec_read(spec, err));
+    CVM_GUARD(cvm_cell_calls_open(spec, &calls, err));
     ret->n_outputs = (uint32_t)spec->n_outputs;
     CVM_GUARD(cvm_cell_files_size(spec, &walls, err));
     CVM_GUARD(cvm_sandbox_enter(&walls, err));
     CVM_GUARD(cvm_cell_files_fill(spec, err));
     CVM_GUARD(cvm_sandbox_confine(&walls, err));
-    return run(spec, &walls, ret, err);
+    return run(spec, &calls, &walls, ret, err);
 }
 
 int main(int argc, char **argv)

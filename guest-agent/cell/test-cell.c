@@ -3,149 +3,43 @@
  * doc/PROTOCOL.md section 9. The components come from test/attack/cells (built by the fixture of
  * this test).
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+#include "guest-agent/cell/testing.h"
 
-#include <cmocka.h>
-
-#include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "guest-agent/sandbox/results.h"
-#include "guest-agent/sandbox/sandbox.h"
-
-#define MEMORY (64u << 20)
+#define MEMORY TESTING_MEMORY
 #define OUT_MAX 100000u
+#define BOTH TESTING_CLI_AND_FILES
 
-static unsigned have;
-
-/* --------------------------------------------------------------------------- the agent's part */
-
-static int memory_with(const void *data, size_t len)
-{
-    int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    assert_true(fd >= 0);
-    assert_int_equal(pwrite(fd, data, len, 0), len);
-    return fd;
-}
-
-static int load_component(const char *name)
-{
-    char path[4096];
-    (void)snprintf(path, sizeof path, "%s/%s.wasm", CELLS, name);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        fail_msg("%s is missing: run test/attack/cells/build", path);
-    return fd;
-}
-
-struct ended {
-    int status;
-    ssize_t len; /* of the record */
-    uint8_t record[8192];
-};
-
-static void run_program(const char *path, const struct cvm_sandbox_fd *given, size_t n_given,
-                        uint64_t data_bytes, struct ended *ret)
-{
-    struct cvm_error err = {0};
-    struct cvm_sandbox_fd fds[64];
-    int result[2];
-    int program = open(path, O_PATH | O_CLOEXEC);
-    int null = memfd_create("null", MFD_CLOEXEC);
-    assert_true(program >= 0 && null >= 0 && n_given < 60);
-    assert_int_equal(pipe2(result, O_CLOEXEC), 0);
-    memcpy(fds, given, n_given * sizeof *given);
-    fds[n_given] = (struct cvm_sandbox_fd){result[1], CVM_FD_RESULT};
-    fds[n_given + 1] = (struct cvm_sandbox_fd){null, CVM_FD_NULL};
-    struct cvm_sandbox_spawn spec = {.program = program,
-                                     .name = "test",
-                                     .have = have,
-                                     .fds = fds,
-                                     .n_fds = n_given + 2,
-                                     .data_bytes = data_bytes,
-                                     .cpu_seconds = 20,
-                                     .cgroup = -1,
-                                     .proc = -1};
-    struct cvm_sandbox_child child;
-    if (cvm_sandbox_spawn(&spec, &child, &err) < 0)
-        fail_msg("spawn: %s", err.message);
-    close(result[1]);
-    close(program);
-    memset(ret, 0, sizeof *ret);
-    struct pollfd end = {.fd = child.pidfd, .events = POLLIN};
-    if (poll(&end, 1, 3000) == 0) /* what the agent's timer does */
-        assert_int_equal(kill(child.pid, SIGKILL), 0);
-    assert_int_equal(waitpid(child.pid, &ret->status, 0), child.pid);
-    ret->len = read(result[0], ret->record, sizeof ret->record);
-    char text[512] = "";
-    if (pread(null, text, sizeof text - 1, 0) > 0)
-        print_message("  it said: %s\n", text);
-    close(child.pidfd);
-    close(result[0]);
-    close(null);
-}
-
-struct grants {
-    const char *list, *clock, *random;
-    int fuel;
-    const char *kind;
-};
-#define BOTH "\"wasi:cli\",\"wasi:filesystem\""
-static const struct grants plain = {BOTH, "none", "none", 0, "command"};
+static const struct testing_grants plain = {BOTH, "none", "none", 0, "command"};
 
 /* Compiles what is in the descriptor `component`; the .cwasm's descriptor, or -1. */
-static int compile_fd(int component, const struct grants *g, uint64_t max_cwasm,
+static int compile_fd(int component, const struct testing_grants *g, uint64_t max_cwasm,
                       struct cvm_compile_result *ret)
 {
-    char text[1024];
-    struct cvm_error err = {0};
-    struct ended e;
-    (void)snprintf(text, sizeof text,
-                   "{\"clock\":\"%s\",\"fuel\":%d,\"grants\":[%s],\"kind\":\"%s\",\"max_cwasm_"
-                   "bytes\":%llu,\"memory_bytes\":%u,\"random\":\"%s\"}",
-                   g->clock, g->fuel > 0, g->list, g->kind, (unsigned long long)max_cwasm, MEMORY,
-                   g->random);
-    int spec = memory_with(text, strlen(text)), cwasm = memory_with("", 0);
-    const struct cvm_sandbox_fd fds[] = {
-        {spec, CVM_FD_SPEC}, {component, CVM_FD_CODE}, {cwasm, CVM_FD_CWASM}};
-    assert_int_equal(lseek(spec, 0, SEEK_SET), 0);
-    run_program(COMPILE, fds, 3, 512u << 20, &e);
-    close(spec);
-    close(component);
-    if (cvm_compile_result_read(e.record, (size_t)e.len, max_cwasm, ret, &err) < 0)
-        fail_msg("compiler: %s (status %x)", err.message, e.status);
-    assert_int_equal(e.status, 0);
-    if (ret->end != CVM_COMPILE_OK) {
-        close(cwasm);
-        return -1;
-    }
-    struct stat st;
-    assert_int_equal(fstat(cwasm, &st), 0);
-    assert_int_equal(st.st_size, ret->cwasm_bytes);
-    return cwasm;
+    struct testing_compiled c;
+    testing_compile(component, g, NULL, max_cwasm, &c);
+    *ret = c.result;
+    free(c.texts);
+    return c.cwasm;
 }
 
-static int compile(const char *name, const struct grants *g, struct cvm_compile_result *ret)
+static int compile(const char *name, const struct testing_grants *g, struct cvm_compile_result *ret)
 {
-    return compile_fd(load_component(name), g, 64u << 20, ret);
+    return compile_fd(testing_component(name), g, 64u << 20, ret);
 }
 
 struct run {
-    struct grants g;
+    struct testing_grants g;
     const char *args;    /* JSON strings */
     const char *outputs; /* paths, JSON; the n-th has descriptor 11 + n */
     const char *seed;
     struct cvm_cell_result result;
-    struct ended ended;
+    struct testing_end ended;
     int out;
     bool recorded;
 };
@@ -162,14 +56,16 @@ static void run_cell(int cwasm, struct run *r)
                    "\"random\":\"%s\",\"scratch_bytes\":1048576,\"seed\":\"%s\"}",
                    r->args, r->g.clock, r->g.fuel, r->g.list, MEMORY, OUT_MAX, r->outputs,
                    r->g.random, r->seed ? r->seed : "");
-    int spec = memory_with(text, strlen(text)), in = memory_with("hello", 5);
-    r->out = memory_with("", 0);
+    int spec = testing_memory(text, strlen(text)), in = testing_memory("hello", 5);
+    r->out = testing_memory("", 0);
     assert_int_equal(ftruncate(r->out, OUT_MAX), 0);
     assert_int_equal(fcntl(r->out, F_ADD_SEALS, F_SEAL_GROW), 0);
     const struct cvm_sandbox_fd fds[] = {
         {spec, CVM_FD_SPEC}, {cwasm, CVM_FD_CODE}, {in, 10}, {r->out, 11}};
     assert_int_equal(lseek(spec, 0, SEEK_SET), 0);
-    run_program(CELL, fds, 4, MEMORY + (64u << 20), &r->ended);
+    struct testing_child child;
+    testing_start(CELL, fds, 4, MEMORY + (64u << 20), &child);
+    testing_wait(&child, &r->ended);
     const uint64_t max = OUT_MAX;
     r->recorded = cvm_cell_result_read(r->ended.record, r->ended.len < 0 ? 0 : (size_t)r->ended.len,
                                        &max, 1, &r->result, &err) == 0;
@@ -179,7 +75,7 @@ static void run_cell(int cwasm, struct run *r)
     close(in);
 }
 
-static struct run run_named(const char *component, struct grants g, const char *args,
+static struct run run_named(const char *component, struct testing_grants g, const char *args,
                             const char *output, const char *seed)
 {
     struct cvm_compile_result c;
@@ -283,7 +179,7 @@ static void test_loop(void **state)
 static void test_fuel(void **state)
 {
     (void)state;
-    struct grants g = plain;
+    struct testing_grants g = plain;
     g.fuel = 1000000;
     struct run r = run_named("probe", g, "\"loop\"", "out/sub/b.txt", NULL);
     assert_true(r.recorded);
@@ -302,7 +198,7 @@ static void test_fuel(void **state)
     assert_int_equal(used[0], used[1]); /* an exact, repeatable count */
 }
 
-static void see(struct grants g, const char *seed, char text[256])
+static void see(struct testing_grants g, const char *seed, char text[256])
 {
     struct run r = run_named("world", g, "", "out/seen.txt", seed);
     assert_true(r.recorded);
@@ -319,8 +215,8 @@ static void see(struct grants g, const char *seed, char text[256])
 static void test_world(void **state)
 {
     (void)state;
-    const struct grants fixed = {BOTH, "fixed", "seeded", 0, "command"};
-    const struct grants real = {BOTH, "host", "real", 0, "command"};
+    const struct testing_grants fixed = {BOTH, "fixed", "seeded", 0, "command"};
+    const struct testing_grants real = {BOTH, "host", "real", 0, "command"};
     char a[256], b[256];
     see(fixed, SEED, a);
     see(fixed, SEED, b);
@@ -341,7 +237,7 @@ static void test_world(void **state)
     assert_null(strstr(a, "file 0 "));
 }
 
-static void refused(const char *name, const struct grants *g, enum cvm_compile_end end,
+static void refused(const char *name, const struct testing_grants *g, enum cvm_compile_end end,
                     const char *function)
 {
     struct cvm_compile_result c;
@@ -359,9 +255,9 @@ static void refused(const char *name, const struct grants *g, enum cvm_compile_e
 static void test_admission(void **state)
 {
     (void)state;
-    const struct grants cli = {"\"wasi:cli\"", "none", "none", 0, "command"};
-    const struct grants none = {"", "none", "none", 0, "command"};
-    const struct grants no_random = {BOTH, "fixed", "none", 0, "command"};
+    const struct testing_grants cli = {"\"wasi:cli\"", "none", "none", 0, "command"};
+    const struct testing_grants none = {"", "none", "none", 0, "command"};
+    const struct testing_grants no_random = {BOTH, "fixed", "none", 0, "command"};
     const char *outside = "a function outside WASI 0.2";
     refused("shared-memory", &plain, CVM_COMPILE_FEATURE, NULL);
     refused("memory64", &plain, CVM_COMPILE_FEATURE, NULL);
@@ -387,7 +283,7 @@ static void test_admission(void **state)
 static void test_types_only(void **state)
 {
     (void)state;
-    const struct grants none = {"", "none", "none", 0, "command"};
+    const struct testing_grants none = {"", "none", "none", 0, "command"};
     struct run r = run_named("types-only", none, "", "out/sub/b.txt", NULL);
     assert_true(r.recorded);
     assert_int_equal(r.result.end, CVM_CELL_OUTPUT); /* it ended well but wrote nothing */
@@ -399,21 +295,21 @@ static void test_broken_components(void **state)
     (void)state;
     static uint8_t bytes[1 << 20];
     struct cvm_compile_result c;
-    int fd = load_component("probe");
+    int fd = testing_component("probe");
     ssize_t len = read(fd, bytes, sizeof bytes);
     close(fd);
     assert_true(len > 1000);
     const size_t cuts[] = {0, 1, 7, 8, 9, 500, (size_t)len / 2, (size_t)len - 1};
     for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
-        assert_int_equal(compile_fd(memory_with(bytes, cuts[i]), &plain, 64u << 20, &c), -1);
+        assert_int_equal(compile_fd(testing_memory(bytes, cuts[i]), &plain, 64u << 20, &c), -1);
         /* Cut at the header's end it is a valid, empty component. */
         assert_int_equal(c.end, cuts[i] == 8 ? CVM_COMPILE_EXPORT : CVM_COMPILE_INVALID);
     }
     static const uint8_t core[] = {0, 'a', 's', 'm', 1, 0, 0, 0};
-    assert_int_equal(compile_fd(memory_with(core, sizeof core), &plain, 1 << 20, &c), -1);
+    assert_int_equal(compile_fd(testing_memory(core, sizeof core), &plain, 1 << 20, &c), -1);
     assert_int_equal(c.end, CVM_COMPILE_INVALID);
     /* The .cwasm above its limit. */
-    assert_int_equal(compile_fd(memory_with(bytes, (size_t)len), &plain, 1000, &c), -1);
+    assert_int_equal(compile_fd(testing_memory(bytes, (size_t)len), &plain, 1000, &c), -1);
     assert_int_equal(c.end, CVM_COMPILE_LIMIT);
 }
 
@@ -426,7 +322,7 @@ static void test_huge_component(void **state)
                                    0,                      /* of one custom section, */
                                    0x80, 0x80, 0x80, 0x64, /* 200 MiB long, */
                                    1,    'x'};             /* named x */
-    int fd = memory_with(head, sizeof head);
+    int fd = testing_memory(head, sizeof head);
     assert_int_equal(ftruncate(fd, 13 + (200 << 20)), 0);
     assert_int_equal(compile_fd(dup(fd), &plain, 1 << 20, &c), -1);
     assert_int_equal(c.end, CVM_COMPILE_EXPORT);
@@ -448,7 +344,7 @@ static void test_broken_code(void **state)
     assert_int_equal(r.result.end, CVM_CELL_INTERNAL);
     close(r.out);
     /* The agent would have to be wrong about the grants: the runner looks for itself. */
-    r.g = (struct grants){"\"wasi:cli\"", "none", "none", 0, "command"};
+    r.g = (struct testing_grants){"\"wasi:cli\"", "none", "none", 0, "command"};
     run_cell(cwasm, &r);
     assert_true(r.recorded);
     assert_int_equal(r.result.end, CVM_CELL_INTERNAL);
@@ -461,15 +357,6 @@ static void test_broken_code(void **state)
     close(cwasm);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    struct cvm_error err = {0};
-    if (cvm_sandbox_probe(&have, &err) < 0)
-        fail_msg("probe: %s", err.message);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -480,5 +367,5 @@ int main(void)
         cmocka_unit_test(test_types_only),  cmocka_unit_test(test_broken_components),
         cmocka_unit_test(test_broken_code), cmocka_unit_test(test_huge_component),
     };
-    return cmocka_run_group_tests(tests, setup, NULL);
+    return cmocka_run_group_tests(tests, testing_setup, NULL);
 }

@@ -17,7 +17,15 @@ _Static_assert(CVM_COMPILE_INVALID == (int)CVM_ENGINE_INVALID &&
                    CVM_COMPILE_IMPORT == (int)CVM_ENGINE_IMPORT &&
                    CVM_COMPILE_FEATURE == (int)CVM_ENGINE_FEATURE &&
                    CVM_COMPILE_EXPORT == (int)CVM_ENGINE_EXPORT &&
-                   CVM_COMPILE_MEMORY == (int)CVM_ENGINE_MEMORY,
+                   CVM_COMPILE_MEMORY == (int)CVM_ENGINE_MEMORY &&
+                   CVM_COMPILE_CALL_RESOURCE == (int)CVM_ENGINE_CALL_RESOURCE &&
+                   CVM_COMPILE_CALL_STREAM == (int)CVM_ENGINE_CALL_STREAM &&
+                   CVM_COMPILE_CALL_FUTURE == (int)CVM_ENGINE_CALL_FUTURE &&
+                   CVM_COMPILE_CALL_ERROR_CONTEXT == (int)CVM_ENGINE_CALL_ERROR_CONTEXT &&
+                   CVM_COMPILE_CALL_PARAMETERS == (int)CVM_ENGINE_CALL_PARAMETERS &&
+                   CVM_COMPILE_CALL_IMPORT == (int)CVM_ENGINE_CALL_IMPORT &&
+                   CVM_COMPILE_CALL_EXPORT == (int)CVM_ENGINE_CALL_EXPORT &&
+                   CVM_COMPILE_CALL_TYPE == (int)CVM_ENGINE_CALL_TYPE,
                "ends of the engine are ends of the record");
 
 _Static_assert(CVM_ENGINE_GRANT_CLI == 1 << CVM_GRANT_CLI &&
@@ -31,17 +39,47 @@ _Static_assert(CVM_ENGINE_GRANT_CLI == 1 << CVM_GRANT_CLI &&
                "the engine's numbers are the manifest's");
 
 struct spec {
+    json_t *json; /* owns the strings */
     struct cvm_engine_options options;
     uint64_t max_cwasm_bytes;
+    const char *exports[CVM_CELL_CALLS_MAX], *imports[CVM_CELL_CALLS_MAX];
+    struct cvm_engine_interfaces calls;
 };
+
+static size_t read_interfaces(struct cvm_json_reader *r, const char *name,
+                              const char *ret[CVM_CELL_CALLS_MAX])
+{
+    json_t *list = cvm_json_array(r, name, CVM_CELL_CALLS_MAX);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        ret[i] = json_string_value(json_array_get(list, i));
+        if (!ret[i])
+            cvm_json_fail(r, CVM_E_JSON_TYPE, "%s", name);
+    }
+    return json_array_size(list);
+}
+
+static void read_calls(struct cvm_json_reader *r, struct spec *spec)
+{
+    json_t *calls = cvm_spec_object_opt(r, "calls");
+    spec->calls =
+        (struct cvm_engine_interfaces){.exports = spec->exports, .imports = spec->imports};
+    if (!calls)
+        return;
+    struct cvm_json_reader c;
+    cvm_json_begin(&c, calls, "calls", r->err);
+    spec->calls.n_exports = read_interfaces(&c, "exports", spec->exports);
+    spec->calls.n_imports = read_interfaces(&c, "imports", spec->imports);
+    if (cvm_json_end(&c) < 0)
+        r->failed = true;
+}
 
 static int read_spec(struct spec *ret, struct cvm_error *err)
 {
-    CVM_AUTO_JSON json_t *json = cvm_spec_load(CVM_FD_SPEC, err);
-    if (!json)
+    ret->json = cvm_spec_load(CVM_FD_SPEC, err);
+    if (!ret->json)
         return -1;
     struct cvm_json_reader r;
-    cvm_json_begin(&r, json, "spec", err);
+    cvm_json_begin(&r, ret->json, "spec", err);
     struct cvm_spec_component c = {0};
     cvm_spec_component(&r, &c);
     ret->options = (struct cvm_engine_options){
@@ -49,18 +87,19 @@ static int read_spec(struct spec *ret, struct cvm_error *err)
     ret->options.count_fuel = (uint32_t)cvm_json_int(&r, "fuel", 0, 1);
     ret->options.kind =
         cvm_spec_word(&r, "kind", cvm_component_kind_by_word(cvm_json_string(&r, "kind")));
+    read_calls(&r, ret);
     ret->max_cwasm_bytes = (uint64_t)cvm_json_int(&r, "max_cwasm_bytes", 1, CVM_JSON_INT_MAX);
     return cvm_json_end(&r);
 }
 
-static int write_code(const uint8_t *code, size_t len, struct cvm_error *err)
+static int write_out(int fd, const struct cvm_engine_bytes *bytes, struct cvm_error *err)
 {
-    if (ftruncate(CVM_FD_CWASM, (off_t)len) < 0)
-        return cvm_fail_errno(err, "the code");
-    for (size_t at = 0; at < len;) {
-        ssize_t n = pwrite(CVM_FD_CWASM, code + at, len - at, (off_t)at);
+    if (ftruncate(fd, (off_t)bytes->len) < 0)
+        return cvm_fail_errno(err, "what the compiler writes");
+    for (size_t at = 0; at < bytes->len;) {
+        ssize_t n = pwrite(fd, bytes->data + at, bytes->len - at, (off_t)at);
         if (n <= 0)
-            return cvm_fail_errno(err, "the code");
+            return cvm_fail_errno(err, "what the compiler writes");
         at += (size_t)n;
     }
     return 0;
@@ -77,31 +116,36 @@ static int compile(const struct spec *spec, struct cvm_compile_result *ret, stru
     if (component == MAP_FAILED)
         return cvm_fail_errno(err, "the component");
     struct cvm_engine_admission admission;
-    uint8_t *code = NULL;
-    size_t code_len = 0;
-    cvm_engine_compile(&spec->options, component, len, &admission, &code, &code_len);
+    struct cvm_engine_bytes code = {0}, texts = {0}; /* the process ends soon */
+    cvm_engine_compile(&spec->options, &spec->calls, component, len, &admission, &code, &texts);
     ret->end = admission.end;
     ret->function = admission.function;
+    ret->side = admission.side;
+    ret->interface = admission.interface;
     ret->memory_bytes = admission.memory_bytes;
     if (admission.end != CVM_ENGINE_ADMITTED)
         return 0;
-    if (code_len > spec->max_cwasm_bytes) {
+    if (code.len > spec->max_cwasm_bytes) {
         ret->end = CVM_COMPILE_LIMIT;
         return 0;
     }
-    CVM_GUARD(write_code(code, code_len, err));
-    ret->cwasm_bytes = code_len;
+    CVM_GUARD(write_out(CVM_FD_CWASM, &code, err));
+    ret->cwasm_bytes = code.len;
+    if (spec->calls.n_exports + spec->calls.n_imports == 0)
+        return 0; /* then nobody gave a descriptor for them */
+    CVM_GUARD(write_out(CVM_FD_TEXTS, &texts, err));
+    ret->texts_bytes = texts.len;
     return 0;
 }
 
 static int work(unsigned have, struct cvm_compile_result *ret, struct cvm_error *err)
 {
-    struct spec spec = {0};
+    static struct spec spec;
     struct cvm_sandbox_enter walls = {
         .profile = CVM_SANDBOX_COMPILE, .root_bytes = 1 << 16, .root_inodes = 4};
     walls.have = have;
     CVM_GUARD(read_spec(&spec, err));
-    walls.file_bytes = spec.max_cwasm_bytes;
+    walls.file_bytes = spec.max_cwasm_bytes > CVM_TEXTS_MAX ? spec.max_cwasm_bytes : CVM_TEXTS_MAX;
     CVM_GUARD(cvm_sandbox_enter(&walls, err));
     CVM_GUARD(cvm_sandbox_confine(&walls, err));
     return compile(&spec, ret, err);

@@ -23,6 +23,11 @@ json_t *cvm_spec_load(int fd, struct cvm_error *err)
     return cvm_json_parse_canonical(text.data, text.len, err);
 }
 
+json_t *cvm_spec_object_opt(struct cvm_json_reader *r, const char *name)
+{
+    return json_object_get(r->object, name) ? cvm_json_object(r, name) : NULL;
+}
+
 unsigned cvm_spec_word(struct cvm_json_reader *r, const char *name, int value)
 {
     if (value < 0)

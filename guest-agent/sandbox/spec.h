@@ -21,6 +21,9 @@ struct cvm_spec_component {
 };
 void cvm_spec_component(struct cvm_json_reader *r, struct cvm_spec_component *ret);
 
+/* A member that is an object, or NULL where there is none. Borrowed. */
+json_t *cvm_spec_object_opt(struct cvm_json_reader *r, const char *name);
+
 /* `value`, found by a word of the format; fails the reader (CVM_E_MANIFEST_ENUM) when it is
  * negative. */
 unsigned cvm_spec_word(struct cvm_json_reader *r, const char *name, int value);

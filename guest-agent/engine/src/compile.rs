@@ -2,7 +2,8 @@
 
 use crate::config::{self, Options};
 use crate::functions::{self, UNKNOWN};
-use wasmparser::component_types::ComponentEntityType;
+use crate::texts::{self, Interfaces};
+use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType};
 use wasmparser::types::TypesRef;
 use wasmparser::{MemoryType, Parser, Payload, TypeRef, Validator, WasmFeatures};
 use wasmtime::Engine;
@@ -16,20 +17,57 @@ const MEMORY: u32 = 5;
 
 /// `struct cvm_engine_admission`
 #[repr(C)]
+#[derive(Default)]
 pub struct Admission {
     end: u32,
     function: u32,
+    side: u32,
+    interface: u32,
     memory_bytes: u64,
 }
 
+/// `struct cvm_engine_bytes`
+#[repr(C)]
+pub struct Bytes {
+    data: *mut u8,
+    len: usize,
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        let bytes = Box::leak(bytes.into_boxed_slice());
+        Bytes {
+            data: bytes.as_mut_ptr(),
+            len: bytes.len(),
+        }
+    }
+}
+
+#[derive(Default)]
 struct Refusal {
     end: u32,
     function: u32,
+    side: u32,
+    interface: u32,
 }
 
 impl From<u32> for Refusal {
     fn from(end: u32) -> Self {
-        Refusal { end, function: 0 }
+        Refusal {
+            end,
+            ..Refusal::default()
+        }
+    }
+}
+
+impl From<texts::Refusal> for Refusal {
+    fn from(r: texts::Refusal) -> Self {
+        Refusal {
+            end: r.why as u32,
+            function: r.function,
+            side: r.side,
+            interface: r.interface,
+        }
     }
 }
 
@@ -95,14 +133,24 @@ fn scan(bytes: &[u8]) -> wasmparser::Result<Scan<'_>> {
     Ok(s)
 }
 
-/// One import: every function in it has to be granted; types come freely; anything else is not for us.
-fn judge_import(types: TypesRef<'_>, name: &str, options: &Options) -> Result<(), Refusal> {
+/// One import: every function in it has to be granted, or a channel names it; types come freely; anything else is not for
+/// us.
+fn judge_import(
+    types: TypesRef<'_>,
+    name: &str,
+    options: &Options,
+    calls: &Interfaces<'_>,
+) -> Result<(), Refusal> {
     let refuse = |function| {
         Err(Refusal {
             end: IMPORT,
             function,
+            ..Refusal::default()
         })
     };
+    if calls.imports.contains(&name) && !name.starts_with("wasi:") {
+        return Ok(()); // judged by its text
+    }
     match types.component_item_for_import(name).map(|item| item.ty) {
         Some(ComponentEntityType::Instance(id)) => {
             let mut resource = false;
@@ -113,7 +161,11 @@ fn judge_import(types: TypesRef<'_>, name: &str, options: &Options) -> Result<()
                             return refuse(row);
                         }
                     }
-                    ComponentEntityType::Type { .. } => resource = true,
+                    ComponentEntityType::Type {
+                        referenced: ComponentAnyTypeId::Resource(_),
+                        ..
+                    } => resource = true,
+                    ComponentEntityType::Type { .. } => {}
                     _ => return refuse(UNKNOWN),
                 }
             }
@@ -149,7 +201,15 @@ fn validate(bytes: &[u8], features: WasmFeatures) -> Option<wasmparser::types::T
         .ok()
 }
 
-fn admit(bytes: &[u8], options: &Options, ret: &mut Admission) -> Result<Vec<u8>, Refusal> {
+/// Code and texts.
+type Admitted = (Vec<u8>, String);
+
+fn admit(
+    bytes: &[u8],
+    options: &Options,
+    calls: &Interfaces<'_>,
+    ret: &mut Admission,
+) -> Result<Admitted, Refusal> {
     let scanned = scan(bytes).map_err(|_| INVALID)?;
     if !scanned.component {
         return Err(INVALID.into());
@@ -159,13 +219,15 @@ fn admit(bytes: &[u8], options: &Options, ret: &mut Admission) -> Result<Vec<u8>
         return Err(FEATURE.into());
     }
     let Some(types) = validate(bytes, config::admitted_features()) else {
-        // Is it wrong, or only more than we allow?
-        let other = validate(bytes, WasmFeatures::all()).is_some();
-        return Err(if other { FEATURE } else { INVALID }.into());
+        // Is it wrong, or only more than we allow? And if so, does a call interface have it?
+        let types = validate(bytes, WasmFeatures::all()).ok_or(INVALID)?;
+        texts::write(types.as_ref(), calls)?;
+        return Err(FEATURE.into());
     };
     for name in &scanned.imports {
-        judge_import(types.as_ref(), name, options)?;
+        judge_import(types.as_ref(), name, options, calls)?;
     }
+    let texts = texts::write(types.as_ref(), calls)?;
     if !exports_what_it_must(types.as_ref(), &scanned.exports, options) {
         return Err(EXPORT.into());
     }
@@ -175,50 +237,50 @@ fn admit(bytes: &[u8], options: &Options, ret: &mut Admission) -> Result<Vec<u8>
     drop(types);
     let engine = Engine::new(&config::config(options)).map_err(|_| FEATURE)?;
     // It is valid WebAssembly; what the engine still refuses is something that it does not have.
-    engine
-        .precompile_component(bytes)
-        .map_err(|_| FEATURE.into())
+    let code = engine.precompile_component(bytes).map_err(|_| FEATURE)?;
+    Ok((code, texts))
 }
 
 /// # Safety
-/// `component` points to `len` bytes; the three results are writable.
+/// `component` points to `len` bytes, `calls` to what the C header says; the three results are writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cvm_engine_compile(
     options: &Options,
+    calls: &texts::Named,
     component: *const u8,
     len: usize,
     ret: &mut Admission,
-    ret_code: &mut *mut u8,
-    ret_len: &mut usize,
+    ret_code: &mut Bytes,
+    ret_texts: &mut Bytes,
 ) {
     let bytes = if len == 0 {
         &[]
     } else {
         unsafe { std::slice::from_raw_parts(component, len) }
     };
-    *ret = Admission {
-        end: ADMITTED,
-        function: 0,
-        memory_bytes: 0,
-    };
-    match admit(bytes, options, ret) {
-        Ok(code) => {
-            let code = Box::leak(code.into_boxed_slice());
-            *ret_len = code.len();
-            *ret_code = code.as_mut_ptr();
+    *ret = Admission::default();
+    match admit(bytes, options, &unsafe { calls.interfaces() }, ret) {
+        Ok((code, texts)) => {
+            ret.end = ADMITTED;
+            *ret_code = code.into();
+            *ret_texts = texts.into_bytes().into();
         }
         Err(refusal) => {
             ret.end = refusal.end;
             ret.function = refusal.function;
+            ret.side = refusal.side;
+            ret.interface = refusal.interface;
         }
     }
 }
 
 /// # Safety
-/// `code` and `len` come from `cvm_engine_compile`, once.
+/// What `cvm_engine_compile` wrote, or nothing.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cvm_engine_free(code: *mut u8, len: usize) {
-    if !code.is_null() {
-        drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(code, len)) });
+pub unsafe extern "C" fn cvm_engine_free(bytes: &mut Bytes) {
+    if !bytes.data.is_null() {
+        drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(bytes.data, bytes.len)) });
     }
+    bytes.data = std::ptr::null_mut();
+    bytes.len = 0;
 }

@@ -12,6 +12,11 @@ pub const GRANT_FILESYSTEM: u32 = 2;
 #[cfg(feature = "compiler")]
 pub const KIND_COMMAND: u32 = 0;
 
+/// Types inside one another in a call. Admission refuses more, and no walk over a value goes deeper.
+pub const CALL_DEPTH_MAX: usize = 64;
+/// Core values that the parameters of a call may be; more would go through memory.
+pub const CALL_PARAMETERS_MAX: u32 = 16;
+
 /// `struct cvm_engine_options`
 #[repr(C)]
 #[derive(Clone, Copy)]

@@ -8,9 +8,18 @@ mod functions;
 
 #[cfg(feature = "compiler")]
 mod compile;
+#[cfg(feature = "compiler")]
+mod texts;
+
+#[cfg(feature = "runner")]
+mod calls;
 #[cfg(feature = "runner")]
 mod link;
 #[cfg(feature = "runner")]
 mod run;
+#[cfg(feature = "runner")]
+mod streams;
+#[cfg(feature = "runner")]
+mod wire;
 #[cfg(feature = "runner")]
 mod world;

@@ -1,5 +1,6 @@
 //! The linker: granted functions, and the types that a component may name without a grant. Nothing else can be reached.
 
+use crate::calls::{self, Calls};
 use crate::config::{CLOCK_HOST, GRANT_CLI, GRANT_FILESYSTEM, Options};
 use crate::functions;
 use crate::world::{Deadline, World};
@@ -133,7 +134,13 @@ fn linked(interface: &str, o: &Options) -> bool {
 
 /// The linker for one component. Fails when it imports a function that is not granted: the compiler has said that it does
 /// not, but what the compiler says is one component's word.
-pub fn linker(engine: &Engine, component: &Component, o: &Options) -> Result<Linker<World>> {
+/// An interface of a call channel leads to another component.
+pub fn linker(
+    engine: &Engine,
+    component: &Component,
+    o: &Options,
+    calls: Option<&Calls>,
+) -> Result<Linker<World>> {
     let mut l = Linker::new(engine);
     l.allow_shadowing(true);
     if linked("wasi:io/", o) {
@@ -155,6 +162,12 @@ pub fn linker(engine: &Engine, component: &Component, o: &Options) -> Result<Lin
         let ComponentItem::ComponentInstance(instance) = item.ty else {
             bail!("import");
         };
+        if let Some((calls, channel)) = calls.and_then(|c| Some((c, c.import(name)?)))
+            && !name.starts_with("wasi:")
+        {
+            calls::link_interface(&mut l.instance(name)?, engine, &instance, calls, channel)?;
+            continue;
+        }
         for (export, item) in instance.exports(engine) {
             match item.ty {
                 ComponentItem::ComponentFunc(_) => {

@@ -1,10 +1,14 @@
 //! Running a .cwasm.
 
+use crate::calls::{self, Calls, Exports, Stopped};
 use crate::config::{self, Options};
 use crate::functions;
 use crate::link;
-use crate::world::{self, Limits, Sink, SinkSpec, World};
+use crate::streams::{Sink, SinkSpec, Source};
+use crate::wire::Fault;
+use crate::world::{self, Limits, World};
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use wasmtime::component::{Component, ComponentExportIndex, Instance, Linker, ResourceTable};
@@ -16,8 +20,9 @@ const EXIT: u32 = 1;
 const TRAP: u32 = 2;
 const NO_MEMORY: u32 = 3;
 const NO_FUEL: u32 = 4;
-const UNUSABLE: u32 = 5;
-const STOPPED: u32 = 6;
+const CALL: u32 = 5;
+const UNUSABLE: u32 = 6;
+const STOPPED: u32 = 7;
 
 /// `struct cvm_engine_run`
 #[repr(C)]
@@ -31,6 +36,9 @@ pub struct Run {
     seed: [u8; 32],
     stdout: SinkSpec,
     stderr: SinkSpec,
+    stdin: RawFd,
+    zero: u32,
+    calls: *const Calls,
     loaded: Option<unsafe extern "C" fn(*mut c_void) -> c_int>,
     context: *mut c_void,
 }
@@ -61,6 +69,8 @@ struct Prepared {
     store: Store<World>,
     linker: Linker<World>,
     component: Component,
+    /// With calls to serve: what they reach.
+    serving: Option<(Exports, &'static Calls)>,
     refused: Arc<AtomicBool>,
     stdout: Sink,
     stderr: Sink,
@@ -72,7 +82,12 @@ unsafe fn prepare(code: &[u8], spec: &Run) -> Result<Prepared> {
     let engine = Engine::new(&config::config(&spec.options))?;
     // Machine code that is not ours: the process that runs it is its component's own, and walled in.
     let component = unsafe { Component::deserialize(&engine, code)? };
-    let linker = link::linker(&engine, &component, &spec.options)?;
+    let calls = unsafe { spec.calls.as_ref() };
+    let linker = link::linker(&engine, &component, &spec.options, calls)?;
+    let serving = match calls {
+        Some(calls) if calls.serve != 0 => Some((Exports::find(&component, calls)?, calls)),
+        _ => None,
+    };
 
     let mut builder = WasiCtxBuilder::new();
     builder.allow_blocking_current_thread(true); // copied into each folder, so before them
@@ -89,6 +104,9 @@ unsafe fn prepare(code: &[u8], spec: &Run) -> Result<Prepared> {
     }
     let stdout = Sink::new(spec.stdout);
     let stderr = Sink::new(spec.stderr);
+    if spec.stdin >= 0 {
+        builder.stdin(Source::new(spec.stdin));
+    }
     builder.stdout(stdout.clone());
     builder.stderr(stderr.clone());
     let clock = world::set_clock_and_random(&mut builder, &spec.options, &spec.seed);
@@ -109,6 +127,7 @@ unsafe fn prepare(code: &[u8], spec: &Run) -> Result<Prepared> {
         store,
         linker,
         component,
+        serving,
         refused,
         stdout,
         stderr,
@@ -126,11 +145,14 @@ fn run_export(component: &Component) -> Option<ComponentExportIndex> {
     component.get_export_index(Some(&instance), "run")
 }
 
-/// None: nothing to call, or it returned ok. Some(code) for `exit`; an error for a trap.
+/// 0: nothing to call, all calls served, or `run` returned ok; an error for a trap and for `exit`.
 fn call(p: &mut Prepared) -> Result<u32> {
-    let run = run_export(&p.component);
     let instance: Instance = p.linker.instantiate(&mut p.store, &p.component)?;
-    let Some(run) = run else {
+    if let Some((exports, calls)) = &p.serving {
+        calls::serve(&mut p.store, &instance, exports, calls)?;
+        return Ok(0);
+    }
+    let Some(run) = run_export(&p.component) else {
         return Ok(0);
     };
     let f = instance.get_typed_func::<(), (std::result::Result<(), ()>,)>(&mut p.store, &run)?;
@@ -146,7 +168,9 @@ fn classify(r: Result<u32>, refused: bool) -> (u32, u32) {
             None if matches!(e.downcast_ref::<Trap>(), Some(Trap::OutOfFuel)) => {
                 return (NO_FUEL, 0);
             }
+            None if e.is::<Stopped>() => return (STOPPED, 0),
             None if refused => return (NO_MEMORY, 0),
+            None if e.is::<Fault>() => return (CALL, 0),
             None => return (TRAP, 0),
         },
     };

@@ -1,9 +1,8 @@
-//! What a component finds around it: clocks, randomness, standard output, limits. All by the manifest.
+//! What a component finds around it: clocks, randomness, limits. All by the manifest.
 
 use crate::config::{CLOCK_HOST, Options, RANDOM_SEEDED};
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng;
-use std::os::fd::RawFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -11,93 +10,10 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, Result};
-use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
-use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::p2::Pollable;
 use wasmtime_wasi::{
     HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView, async_trait,
 };
-
-/// `struct cvm_engine_sink`
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct SinkSpec {
-    pub fd: RawFd,
-    pub zero: u32,
-    pub max: u64,
-}
-
-/// Standard output or error: counted, and kept up to a length where a channel takes it.
-#[derive(Clone)]
-pub struct Sink {
-    spec: SinkSpec,
-    written: Arc<AtomicU64>,
-}
-
-impl Sink {
-    pub fn new(spec: SinkSpec) -> Self {
-        Sink {
-            spec,
-            written: Arc::default(),
-        }
-    }
-
-    pub fn bytes(&self) -> u64 {
-        self.written.load(Relaxed)
-    }
-}
-
-impl IsTerminal for Sink {
-    fn is_terminal(&self) -> bool {
-        false
-    }
-}
-
-impl StdoutStream for Sink {
-    fn async_stream(&self) -> Box<dyn tokio::io::AsyncWrite + Send + Sync> {
-        Box::new(tokio::io::sink()) // WASI 0.3 only, which is not linked
-    }
-    fn p2_stream(&self) -> Box<dyn OutputStream> {
-        Box::new(self.clone())
-    }
-}
-
-#[async_trait]
-impl Pollable for Sink {
-    async fn ready(&mut self) {}
-}
-
-#[async_trait]
-impl OutputStream for Sink {
-    fn write(&mut self, bytes: bytes::Bytes) -> StreamResult<()> {
-        let at = self.written.fetch_add(bytes.len() as u64, Relaxed);
-        let room = self.spec.max.saturating_sub(at).min(bytes.len() as u64) as usize;
-        let mut part = &bytes[..room];
-        let mut offset = at;
-        while self.spec.fd >= 0 && !part.is_empty() {
-            // The descriptor is the channel's memfd, preallocated: a failure is for whoever reads the length to see.
-            let n = unsafe {
-                libc::pwrite(
-                    self.spec.fd,
-                    part.as_ptr().cast(),
-                    part.len(),
-                    offset as libc::off_t,
-                )
-            };
-            if n <= 0 {
-                break;
-            }
-            part = &part[n as usize..];
-            offset += n as u64;
-        }
-        Ok(())
-    }
-    fn flush(&mut self) -> StreamResult<()> {
-        Ok(())
-    }
-    fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(1 << 20)
-    }
-}
 
 /// Clock "fixed", and what stands behind "none", where no function reaches it.
 pub struct FixedWall;
