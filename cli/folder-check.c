@@ -249,7 +249,9 @@ static void check_statement(struct work *w)
     bool due = w->have_transcript && w->transcript.stopped;
     if (!cli_file_exists(path)) {
         if (due)
-            add_row(w, "statement of wiping", 1, NULL, "statement.jws is not there");
+            add_row(w, "statement of wiping",
+                    cvm_fail(&err, CVM_E_STATEMENT_MISMATCH, "statement.jws is not there"), &err,
+                    NULL);
         return;
     }
     int result = cli_file_read(path, CVM_STATEMENT_MAX, &jws, &err);

@@ -78,9 +78,10 @@ static int run(struct cli *c, struct cvm_error *err)
         struct cvm_error none = {0};
         if (cli_public_receipt(&a, receipt, &none) < 0) {
             cli_actor_free(&a);
-            if (none.code == CVM_E_NOT_FOUND && run_statement(c, &co, &record, NULL) == CLI_EXIT_OK)
+            struct cvm_error why = none;
+            if (none.code == CVM_E_NOT_FOUND && run_statement(c, &co, &record, &why) == CLI_EXIT_OK)
                 return CLI_EXIT_OK;
-            *err = none;
+            *err = why.code == CVM_E_NOT_FOUND ? none : why; /* neither is there, or not right */
             return -1;
         }
     }

@@ -33,20 +33,22 @@ static const struct cvm_policy_rules CHANNELS = {
     .n_components = 2,
     .n_items = 2,
     .n_outputs = 1,
-    .n_channels = 2,
+    .n_channels = 3,
     .open = {2}, /* the second item comes while it runs */
     .not_after = 10,
-    .channels = {{.carries = CVM_CARRIES_CALLS,
-                  .from = 0,
-                  .to = 1,
-                  .max_calls = 2,
-                  .max_call_bytes = 2,
-                  .max_bytes = 5},
-                 {.carries = CVM_CARRIES_STREAM, .from = 0, .to = 1, .max_bytes = 3}},
+    .channels =
+        {{.carries = CVM_CARRIES_CALLS,
+          .from = 0,
+          .to = 1,
+          .max_calls = 2,
+          .max_call_bytes = 2,
+          .max_bytes = 5},
+         {.carries = CVM_CARRIES_STREAM, .from = 0, .to = 1, .max_bytes = 3},
+         {.carries = CVM_CARRIES_ITEMS, .from = 1, .to = 1, .max_calls = 2, .max_bytes = 3}},
 };
 
 /* A state without the budgets that its rules do not have; those are zero. */
-#define CHANNELS_KEPT 2
+#define CHANNELS_KEPT 3
 #define KEPT                                                                                       \
     (offsetof(struct cvm_policy_state, spent) + CHANNELS_KEPT * sizeof(struct cvm_policy_spent))
 
@@ -203,7 +205,7 @@ static bool runs(const struct cvm_policy_state *s, unsigned c)
     return (s->started >> c & 1) && !(s->ended_ok >> c & 1);
 }
 
-static unsigned long calls_made, streamed;
+static unsigned long calls_made, streamed, items_taken;
 
 static void check_budgets(const struct cvm_policy_state *a, const struct cvm_policy_request *q,
                           enum cvm_code code, const struct cvm_policy_state *b)
@@ -213,23 +215,33 @@ static void check_budgets(const struct cvm_policy_state *a, const struct cvm_pol
         return;
     }
     bool moves_bytes = q->kind == CVM_REQUEST_CALL || q->kind == CVM_REQUEST_CALL_REPLY ||
-                       q->kind == CVM_REQUEST_STREAM;
+                       q->kind == CVM_REQUEST_STREAM || q->kind == CVM_REQUEST_ACT_ITEM;
     for (uint32_t c = 0; c < CHANNELS.n_channels; c++) {
         const struct cvm_policy_channel *rule = &CHANNELS.channels[c];
         const struct cvm_policy_spent *was = &a->spent[c], *is = &b->spent[c];
         assert_true(is->calls <= rule->max_calls && is->bytes <= rule->max_bytes);
         bool asked = moves_bytes && q->channel == c;
         assert_int_equal(is->bytes - was->bytes, asked ? q->bytes : 0);
-        assert_int_equal(is->calls - was->calls, asked && q->kind == CVM_REQUEST_CALL);
+        bool counts = q->kind == CVM_REQUEST_CALL || q->kind == CVM_REQUEST_ACT_ITEM;
+        assert_int_equal(is->calls - was->calls, asked && counts);
         assert_true(is->open <= 1);
     }
     if (!moves_bytes)
         return;
     assert_true(a->phase == CVM_PHASE_RUNNING && b->phase == CVM_PHASE_RUNNING);
-    assert_true(runs(a, 1));
+    /* An item may wait for its reader; everything else finds it running. */
+    assert_true(runs(a, 1) || (q->kind == CVM_REQUEST_ACT_ITEM && !(a->ended_ok >> 1 & 1)));
     if (q->kind == CVM_REQUEST_STREAM) {
         assert_int_equal(q->channel, 1);
         streamed++;
+        return;
+    }
+    if (q->kind == CVM_REQUEST_ACT_ITEM) {
+        assert_int_equal(q->channel, 2);
+        assert_int_equal(q->number, a->spent[2].calls + 1);
+        assert_true(!a->spent[2].open && b->spent[2].open == q->last);
+        assert_int_equal(b->acts[0], a->acts[0] + 1);
+        items_taken++;
         return;
     }
     assert_int_equal(q->channel, 0);
@@ -250,10 +262,16 @@ static void try_channels(const struct cvm_policy_state *s)
                                            .bytes = bits >> 2 & 3,
                                            .nonces = CVM_POLICY_NONCES,
                                            .seq = 1,
+                                           .number = 1 + (bits & 1),
                                            .time = 1,
                                            .nonce_known = true,
                                            .ok = bits >> 4 & 1,
+                                           .last = bits >> 4 & 1,
                                            .reason = CVM_E_IO};
+            if (kind == CVM_REQUEST_ACT_ITEM) {
+                q.channel = bits >> 5 ? bits & 3 : 2; /* its own, with either number */
+                q.seq = s->seq[0] + 1;
+            }
             if (bits >> 5)
                 q.bytes = UINT64_MAX - q.bytes;
             memcpy(&next, s, KEPT);
@@ -269,11 +287,11 @@ static void test_every_state_of_channels(void **state)
 {
     (void)state;
     bool reached[CVM_PHASE_COUNT] = {false};
-    calls_made = streamed = 0;
+    calls_made = streamed = items_taken = 0;
     explore(try_channels, reached);
     for (int p = 0; p < CVM_PHASE_COUNT; p++)
         assert_true(reached[p]);
-    assert_true(calls_made > 0 && streamed > 0);
+    assert_true(calls_made > 0 && streamed > 0 && items_taken > 0);
 }
 
 int main(void)
