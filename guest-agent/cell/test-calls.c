@@ -2,7 +2,7 @@
  * Calls between cells. The test is the agent: it holds the doorbells, copies values from one region
  * to another, and sometimes does wrong. The components come from test/attack/cells/calls.
  */
-#include "guest-agent/cell/testing.h"
+#include "guest-agent/cell/test-support.h"
 
 #include <errno.h>
 #include <fcntl.h>

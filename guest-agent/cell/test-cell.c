@@ -3,7 +3,7 @@
  * doc/PROTOCOL.md section 9. The components come from test/attack/cells (built by the fixture of
  * this test).
  */
-#include "guest-agent/cell/testing.h"
+#include "guest-agent/cell/test-support.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -17,9 +17,7 @@ mod strings;
 pub mod typed;
 
 #[cfg(test)]
-pub mod gen_types;
-#[cfg(test)]
-mod test;
+pub mod test;
 
 pub use shape::Shape;
 

@@ -1,25 +1,27 @@
-/* Calls the library of wit/calls.wit: what its arguments say, one after another. Ends with the number of the line at which
- * something was not as it should be, counted from 1. */
+/* Calls the library of wit/calls.wit: what its arguments say, one after another. Ends with the
+ * number of the line at which something was not as it should be, counted from 1. */
 #include "abi.h"
 
 #include <stdio.h>
 
 IMPORT(THINGS, "echo") void echo(const uint8_t *data, uint32_t len, struct bytes *ret);
-IMPORT(THINGS, "join") void join(const struct bytes *texts, uint32_t n, uint32_t colour, struct joined *ret);
+IMPORT(THINGS, "join")
+void join(const struct bytes *texts, uint32_t n, uint32_t colour, struct joined *ret);
 IMPORT(THINGS, "move")
-void move(double x, int32_t y, const char *name, uint32_t len, double dx, double dy, uint32_t marks, struct point *ret);
+void move(double x, int32_t y, const char *name, uint32_t len, double dx, double dy, uint32_t marks,
+          struct point *ret);
 IMPORT(THINGS, "turn") void turn(uint32_t tag, uint32_t bits, uint32_t len, struct shape *ret);
 IMPORT(THINGS, "largest") void largest(const double *numbers, uint32_t n, struct maybe *ret);
 IMPORT(THINGS, "count") void count(struct counts *ret);
 IMPORT(THINGS, "trap") void trap(void);
 IMPORT(THINGS, "spin") void spin(void);
 
-#define CHECK(is)                                                                                                        \
-    do                                                                                                                   \
-        if (!(is)) {                                                                                                     \
-            fprintf(stderr, "%d\n", __LINE__);                                                                           \
-            exit(100);                                                                                                   \
-        }                                                                                                                \
+#define CHECK(is)                                                                                  \
+    do                                                                                             \
+        if (!(is)) {                                                                               \
+            fprintf(stderr, "%d\n", __LINE__);                                                     \
+            exit(100);                                                                             \
+        }                                                                                          \
     while (0)
 
 static void echo_of(uint32_t n)

@@ -1,4 +1,5 @@
-/* The library of wit/calls.wit, and one that says wrong things about its results: see `turn` of a polygon named "lie". */
+/* The library of wit/calls.wit, and one that says wrong things about its results: see `turn` of a
+ * polygon named "lie". */
 #include "abi.h"
 
 static uint32_t asked, freed;
@@ -47,7 +48,8 @@ EXPORT(THINGS "#join") struct joined *join(struct bytes *texts, uint32_t n, uint
 }
 
 EXPORT(THINGS "#move")
-struct point *move(double x, int32_t y, uint8_t *name, uint32_t len, double dx, double dy, uint32_t marks)
+struct point *move(double x, int32_t y, uint8_t *name, uint32_t len, double dx, double dy,
+                   uint32_t marks)
 {
     static struct point ret;
     asked++;
@@ -72,7 +74,8 @@ EXPORT(THINGS "#turn") struct shape *turn(uint32_t tag, uint32_t bits, uint32_t 
     ret.tag = 2;
     ret.points.data = (struct point *)bits;
     ret.points.len = len;
-    if (len == 1 && ret.points.data[0].name.len == 3 && !memcmp(ret.points.data[0].name.data, "lie", 3))
+    if (len == 1 && ret.points.data[0].name.len == 3 &&
+        !memcmp(ret.points.data[0].name.data, "lie", 3))
         ret.points.len = UINT32_MAX;
     return &ret;
 }

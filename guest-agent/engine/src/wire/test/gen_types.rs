@@ -1,6 +1,6 @@
 //! Random types and values for the tests, with a description of the wire format of their own: a second opinion.
 
-use super::shape::Shape;
+use crate::wire::shape::Shape;
 
 /// xorshift64*: the tests are the same every time.
 pub struct Rng(u64);

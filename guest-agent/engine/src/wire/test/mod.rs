@@ -1,7 +1,9 @@
 //! Wire values without an engine: each type constructor in both directions, then random types with right, changed and random
 //! bytes. A guest is a vector with an allocator.
 
-use super::gen_types::{Rng, Ty};
+pub mod gen_types;
+
+use self::gen_types::{Rng, Ty};
 use super::lower::Guest as _;
 use super::shape::Shape;
 use super::{Encoding, Fault, Reader, Writer, lift, lower};

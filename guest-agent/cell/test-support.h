@@ -1,7 +1,7 @@
 /* What the tests of this folder do in the agent's place: start the two programs in their sandboxes,
  * with the descriptors of doc/PROTOCOL.md section 9, and read what they say at their end. */
-#ifndef CVM_CELL_TESTING_H
-#define CVM_CELL_TESTING_H
+#ifndef CVM_CELL_TEST_SUPPORT_H
+#define CVM_CELL_TEST_SUPPORT_H
 
 #include <stdarg.h>
 #include <stddef.h>

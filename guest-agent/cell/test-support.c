@@ -1,4 +1,4 @@
-#include "guest-agent/cell/testing.h"
+#include "guest-agent/cell/test-support.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,7 +6,7 @@ use super::{Calls, Channel, Exports, link_interface, serve};
 use crate::config::{self, Options};
 use crate::streams::{Sink, SinkSpec};
 use crate::wire::Fault;
-use crate::wire::gen_types::{Rng, Ty};
+use crate::wire::test::gen_types::{Rng, Ty};
 use crate::world::{Limits, Monotonic, World};
 use std::ffi::{CStr, c_int, c_void};
 use std::fmt::Write;
