@@ -14,8 +14,13 @@ import subprocess
 import time
 import urllib.request
 
+from lib_libvirt import Libvirtd
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = ROOT / "build/release/bin"
+GUEST = ROOT / "build/guest/simulation"
+VSOCK = ROOT / "build/tools/bin/vhost-device-vsock"
+ISOLATES = ["sim-process", "sim-vm"]
 KIB = 1024
 GATE_SCHEMA = [f"../gates/{name}.c" for name in ("schema-check", "schema", "json", "decimal", "text")]
 
@@ -94,6 +99,12 @@ class Demo:
         self.code_owner, self.code = self.spec["items"][0][0], self.spec["items"][0][1]
         self.begin = self.step_begin = time.monotonic()
         self.log = self.only_one = None
+        self.image = GUEST if isolate == "sim-vm" else BIN  # what everyone recomputes the measurement from
+        self.patience = 600 if isolate == "sim-vm" else 120  # seconds: an emulated processor is slow
+        self.slowness = 6 if isolate == "sim-vm" else 1
+        self.libvirt: Libvirtd | None = None
+        self.machine_image = GUEST  # what the host starts; a dishonest one has another
+        self.options: list = []  # more for 2cvmd
         self.daemons: dict[str, subprocess.Popen] = {}
         self.urls: dict[str, str] = {}
         self.timings: list[tuple[str, float]] = []
@@ -117,7 +128,7 @@ class Demo:
         self.say(f"  {seconds:5.1f} s  {who:<9} {text}")
 
     # -- programs -------------------------------------------------------------------------------------------------------
-    def run(self, command: list, cwd: pathlib.Path | None = None, ok: tuple = (0,), timeout: int = 300) -> str:
+    def run(self, command: list, cwd: pathlib.Path | None = None, ok: tuple = (0,), timeout: int = 600) -> str:
         words = [str(w) for w in command]
         shown = " ".join(w.replace(str(self.folder) + "/", "").replace(str(ROOT) + "/", "") for w in words)
         done = subprocess.run(words, cwd=cwd or self.folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=timeout)
@@ -143,9 +154,14 @@ class Demo:
         folder.mkdir(mode=0o700, exist_ok=True)
         log = (folder / "2cvmd.log").open("ab")
         self.urls[host] = f"http://127.0.0.1:{port}"
+        machines = []
+        if self.isolate == "sim-vm":
+            if not self.libvirt:
+                self.libvirt = Libvirtd().start()
+            machines = ["--libvirt", self.libvirt.uri, "--machine-image", self.machine_image, "--vsock", VSOCK, "--runtime", self.libvirt.runtime]
         self.daemons[host] = subprocess.Popen(
             [BIN / "2cvmd", "--state", folder / "state", "--listen", f"127.0.0.1:{port}", "--socket", folder / "operator.sock",
-             "--image", BIN], cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+             "--image", BIN, *machines, *self.options], cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.wait(lambda: self.health(host), 20, "the daemon does not answer; see " + str(folder / "2cvmd.log"))
 
     def health(self, host: str):
@@ -168,6 +184,8 @@ class Demo:
         # Isolates outlive their daemon on purpose: those that an attack left are ended here, each by the id in its own folder.
         for pid_file in self.folder.glob("host*/state/isolates/*/psp.pid"):
             end_process(pid_file, self.folder, "2cvm-psp")
+        if self.libvirt:
+            self.libvirt.stop()
         if self.only_one:
             self.only_one.close()
 
@@ -196,7 +214,7 @@ class Demo:
                 raise Refused(1, "; ".join(f"{r['item']} was refused: {r['code']}: {r['message']}" for r in last["refusals"]))
             return None
 
-        return self.wait(ready, 120, f"not {' or '.join(states)} in time")
+        return self.wait(ready, self.patience, f"not {' or '.join(states)} in time")
 
     # -- the life of one collaboration, piece by piece ------------------------------------------------------------------
     def prepare(self) -> None:
@@ -251,7 +269,7 @@ class Demo:
         for who in self.people:
             self.cvm(who, "manifest", "offer", "-o", f"{tag}.offer.json")
             offers += ["--offer", self.folder / who / f"{tag}.offer.json"]
-        self.cvm(self.code_owner, "manifest", "init", "--draft", draft, *offers, "--image", BIN, "-o", f"{tag}.json")
+        self.cvm(self.code_owner, "manifest", "init", "--draft", draft, *offers, "--image", self.image, "-o", f"{tag}.json")
         for who in self.people:
             if who != self.code_owner:
                 shutil.copy(self.folder / self.code_owner / f"{tag}.json", self.folder / who / f"{tag}.json")
@@ -262,7 +280,7 @@ class Demo:
 
     def commit(self, tag: str, host: str = "host") -> None:
         for who in self.people:
-            self.cvm(who, "commit", f"{tag}.json", "--image", BIN, "--host", self.urls[host])
+            self.cvm(who, "commit", f"{tag}.json", "--image", self.image, "--host", self.urls[host])
 
     def upload(self, uuid: str) -> None:
         for who, item, *_ in self.spec["items"]:

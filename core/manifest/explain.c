@@ -423,6 +423,13 @@ static void say_isolate(const struct cvm_manifest *m, json_t *list)
                 "On %s the firmware must be at least: bootloader %d, TEE %d, SNP %d, microcode %d.",
                 cvm_product_word((enum cvm_product)i), t->bootloader, t->tee, t->snp, t->microcode);
     }
+    if (s->id_block.present)
+        say(list, "isolate",
+            "The launch must be signed (ID block) by one of %u named keys%s, for version %u of the "
+            "guest or later.",
+            s->id_block.n_id_keys,
+            s->id_block.n_author_keys ? ", certified by a named author key" : "",
+            s->id_block.guest_svn);
 }
 
 json_t *cvm_manifest_explain(const struct cvm_manifest *m)

@@ -84,6 +84,17 @@ struct cvm_min_tcb {
     int bootloader, tee, snp, microcode, fmc; /* fmc: -1 but on Turin */
 };
 
+/* Of the ID block: who signed the launch, and from which version of the guest on. */
+#define CVM_ID_KEYS_MAX 8
+struct cvm_id_block_rule {
+    bool present;
+    uint32_t guest_svn; /* at least */
+    uint32_t n_id_keys; /* digests of keys that may have signed it, as a report gives them */
+    uint8_t id_keys[CVM_ID_KEYS_MAX][CVM_SHA384_LEN];
+    uint32_t n_author_keys; /* 0: no author key is demanded */
+    uint8_t author_keys[CVM_ID_KEYS_MAX][CVM_SHA384_LEN];
+};
+
 struct cvm_isolate {
     unsigned platforms; /* bit per enum cvm_platform; never both kinds */
     bool simulated;     /* only simulated platforms */
@@ -96,6 +107,7 @@ struct cvm_isolate {
     bool has_policy;
     int abi_major, abi_minor; /* 0 when has_policy is false */
     bool single_socket, smt;  /* false and true when has_policy is false */
+    struct cvm_id_block_rule id_block;
     uint32_t vcpus;
     uint64_t memory_mib;
     unsigned waive; /* bit per enum cvm_protection */

@@ -62,6 +62,10 @@ static void test_order_and_channels(void **state)
     assert_int_equal(cvm_manifest_memory_needed(&m), 71 + 128);
 }
 
+#define ID_KEY                                                                                     \
+    "\"sha384:abababababababababababababababababababababababab"                                    \
+    "abababababababababababababababababababababababab\""
+
 static void test_accepts(void **state)
 {
     (void)state;
@@ -75,6 +79,8 @@ static void test_accepts(void **state)
          "{\"turin\":{\"bootloader\":1,\"fmc\":2,\"microcode\":255,\"snp\":0,\"tee\":4}}"},
         {"isolate.policy",
          "{\"abi_major\":1,\"abi_minor\":55,\"single_socket\":true,\"smt\":false}"},
+        {"isolate.id_block",
+         "{\"author_keys\":[" ID_KEY "],\"guest_svn\":4,\"id_keys\":[" ID_KEY "]}"},
         {"isolate.memory_mib", "199"},
         {"components.0.limits.fuel", "1000"},
         {"components.0.padding", "\"none\""},
@@ -148,6 +154,19 @@ static const struct edit BAD[] = {
     {"isolate.policy",
      "{\"abi_major\":1,\"abi_minor\":55,\"debug\":true,\"single_socket\":true,\"smt\":false}",
      CVM_E_JSON_UNKNOWN},
+    {"isolate.id_block", "{\"author_keys\":[],\"guest_svn\":1}", CVM_E_JSON_MISSING},
+    {"isolate.id_block", "{\"author_keys\":[],\"guest_svn\":1,\"id_keys\":[]}",
+     CVM_E_MANIFEST_RANGE},
+    {"isolate.id_block", "{\"author_keys\":[],\"guest_svn\":4294967296,\"id_keys\":[" ID_KEY "]}",
+     CVM_E_MANIFEST_RANGE},
+    {"isolate.id_block", "{\"author_keys\":[],\"guest_svn\":1,\"id_keys\":[\"sha384:00\"]}",
+     CVM_E_MANIFEST_DIGEST},
+    {"isolate.id_block",
+     "{\"author_keys\":[" ID_KEY "," ID_KEY "],\"guest_svn\":1,\"id_keys\":[" ID_KEY "]}",
+     CVM_E_MANIFEST_DUPLICATE_ID},
+    {"isolate.id_block", "{\"author_keys\":[],\"guest_svn\":1,\"id_keys\":[" ID_KEY "],\"key\":1}",
+     CVM_E_JSON_UNKNOWN},
+    {"isolate.id_block", "[]", CVM_E_JSON_TYPE},
     {"isolate.vcpus", "0", CVM_E_MANIFEST_RANGE},
     {"isolate.memory_mib", "198", CVM_E_MANIFEST_MEMORY},
     {"isolate.waive", "[\"hardware\"]", CVM_E_MANIFEST_ENUM},

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "guest-agent/agent/spec.h"
+#include "guest-agent/agent/unpack.h"
 
 struct cvm_admission {
     struct cvm_agent *agent;
@@ -175,6 +176,7 @@ static int spawn(struct cvm_admission *ad, struct cvm_error *err)
 {
     struct cvm_agent *a = ad->agent;
     const struct cvm_component *c = &a->manifest.components[ad->item];
+    CVM_GUARD(cvm_unpack_program(&a->setup.compile_fd, err));
     int cwasm = cvm_memory_file("cwasm", err);
     CVM_GUARD(cwasm);
     ad->cwasm_fd = cwasm;

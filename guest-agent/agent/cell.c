@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "guest-agent/agent/unpack.h"
+
 /* Private memory of a cell beside the component's own: the engine, its stack, the code. */
 #define CELL_DATA_BYTES (64ULL << 20)
 #define STREAM_BYTES 65536 /* of a pipe */
@@ -56,6 +58,7 @@ static int spawn(struct cvm_cell *cell, const struct cvm_descriptors *d, struct 
     uint32_t component = cell->component;
     const struct cvm_component *c = &a->manifest.components[component];
     char name[32];
+    CVM_GUARD(cvm_unpack_program(&a->setup.cell_fd, err));
     uint64_t data = c->memory_bytes + CELL_DATA_BYTES + 2 * a->items[component].length;
     if (a->cgroup >= 0)
         CVM_GUARD(cvm_cgroup_create(a->cgroup, cgroup_name(cell->component, name),

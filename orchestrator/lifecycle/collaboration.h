@@ -49,6 +49,9 @@ struct cvm_collaboration {
     struct cvm_link *link; /* the thread's; others may only shut it down */
 
     const struct cvm_platform_driver *driver;
+    char machine[64];         /* what was last heard of it; "" where the isolate is none */
+    bool look;                /* events of it may have been missed */
+    enum cvm_host_state told; /* the thread's: the state that administrators see */
     struct cvm_collaboration *next;
 };
 

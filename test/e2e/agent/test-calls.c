@@ -182,10 +182,11 @@ static void test_types_are_compared(void **state)
     assert_int_equal(admission("\n", "\nexports a()|f(x: list<u8>) -> list<u8>|g()|h()\n"), CVM_OK);
     /* a compiler that was taken over */
     static const char *const LIES[] = {
-        "\ntexts-broken\n",    "\ntexts-extended\n",  "\ntexts-none\n", "\ntexts-too-long\n",
-        "\nexports g()|f()\n", "\nexports f()|f()\n", "\nexports f\n",  "\nexports (\n"};
+        "\ntexts-broken\n",    "\ntexts-extended\n", "\ntexts-none\n", "\nexports g()|f()\n",
+        "\nexports f()|f()\n", "\nexports f\n",      "\nexports (\n"};
     for (size_t i = 0; i < sizeof LIES / sizeof *LIES; i++)
         assert_int_equal(admission("\n", LIES[i]), CVM_E_COMPILE_LIMIT);
+    assert_int_equal(admission("\n", "\ntexts-too-long\n"), CVM_E_CELL_FAILED);
     assert_int_equal(admission("\n", "\ntexts-grown\n"), CVM_OK); /* it could not */
 }
 

@@ -185,9 +185,10 @@ static void test_acts(void **state)
     CVM_AUTO_BUF struct cvm_buf jws = {0};
     world_make_release(&w, 0, &act);
     assert_int_equal(cvm_act_make(&w.manifest, &w.session, &act, &w.sign[0], &jws, &err), 0);
-    jws.data[jws.len - 10] ^= 1;
+    uint8_t was = jws.data[jws.len - 10]; /* another character of base64url, whatever it was */
+    jws.data[jws.len - 10] = was == 'A' ? 'B' : 'A';
     assert_int_equal(world_act_bytes(&w, &jws), CVM_E_JWS_SIGNATURE);
-    jws.data[jws.len - 10] ^= 1;
+    jws.data[jws.len - 10] = was;
     assert_int_equal(world_act_bytes(&w, &jws), CVM_OK);
     assert_state(&w, "filling");
     assert_int_equal(world_act_bytes(&w, &jws), CVM_E_ACT_SEQUENCE); /* replayed */
