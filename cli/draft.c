@@ -7,6 +7,8 @@
 #include "core/evidence/measure-sim.h"
 #include "core/manifest/manifest.h"
 
+#define ZEROS "000000000000000000000000000000000000000000000000"
+#define MEMORY_STEP 64 /* MiB */
 /* The largest that the format takes; only until the real need is known. */
 #define MEMORY_MIB_MAX (INT64_C(1) << 22)
 
@@ -117,6 +119,11 @@ static void set_default(json_t *object, const char *name, json_t *value)
         json_object_set_new(object, name, value);
 }
 
+static void channel_defaults(json_t *x)
+{
+    set_default(x, "kind", json_string("file"));
+}
+
 static void component_defaults(json_t *x)
 {
     set_default(x, "kind", json_string("command"));
@@ -145,10 +152,18 @@ static void for_each(json_t *draft, const char *name, void (*f)(json_t *))
     json_array_foreach(json_object_get(draft, name), i, x) if (json_is_object(x)) f(x);
 }
 
-static int measure(json_t *isolate, const char *image, struct cvm_error *err)
+/* One of zeros, where the draft has none: the manifest's rules are asked for before it can be
+ * measured, since a machine's memory is measured too. */
+static bool hold_measurements(json_t *isolate)
 {
     if (json_object_get(isolate, "measurements"))
-        return 0;
+        return false;
+    json_object_set_new(isolate, "measurements", json_pack("[s++]", "sha384:", ZEROS, ZEROS));
+    return true;
+}
+
+static int measure(json_t *isolate, const char *image, struct cvm_error *err)
+{
     CVM_ENSURE(image, err, CVM_E_JSON_MISSING,
                "isolate.measurements: give --image DIR so that it can be computed, or write it "
                "into the draft");
@@ -159,16 +174,34 @@ static int measure(json_t *isolate, const char *image, struct cvm_error *err)
     {
         uint8_t m[CVM_SHA384_LEN];
         const char *name = json_string_value(p);
-        CVM_ENSURE(name && strcmp(name, "sim-process") == 0, err, CVM_E_UNSUPPORTED,
+        bool process = name && strcmp(name, "sim-process") == 0;
+        CVM_ENSURE(process || (name && strcmp(name, "sim-vm") == 0), err, CVM_E_UNSUPPORTED,
                    "isolate.measurements of %s must be written into the draft",
                    name ? name : "this platform");
         uint32_t vcpus = (uint32_t)json_integer_value(json_object_get(isolate, "vcpus"));
-        CVM_GUARD(cvm_measure_sim_folder(image, vcpus, m, err));
+        uint64_t memory = (uint64_t)json_integer_value(json_object_get(isolate, "memory_mib"));
+        if (process)
+            CVM_GUARD(cvm_measure_sim_folder(image, vcpus, m, err));
+        else
+            CVM_GUARD(cvm_measure_sim_vm_folder(image, vcpus, memory, m, err));
         CVM_AUTO_FREE char *hex = cvm_hex(m, sizeof m);
         CVM_AUTO_FREE char *text = cvm_printf("sha384:%s", hex);
         json_array_append_new(list, json_string(text));
     }
     return 0;
+}
+
+static bool has_machine(const json_t *isolate)
+{
+    size_t i;
+    json_t *p;
+    json_array_foreach(json_object_get(isolate, "platforms"), i, p)
+    {
+        const char *name = json_string_value(p);
+        if (name && strcmp(name, "sim-process") != 0)
+            return true;
+    }
+    return false;
 }
 
 /* As much memory as the declared limits add up to, where the draft does not say. */
@@ -181,8 +214,10 @@ static int choose_memory(json_t *draft, json_t *isolate, struct cvm_error *err)
     json_object_set_new(isolate, "memory_mib", json_integer(MEMORY_MIB_MAX));
     CVM_GUARD(cvm_json_write(draft, &bytes, err));
     CVM_GUARD(cvm_manifest_parse(bytes.data, bytes.len, m, err));
-    json_object_set_new(isolate, "memory_mib",
-                        json_integer((json_int_t)cvm_manifest_memory_needed(m)));
+    json_int_t needed = (json_int_t)cvm_manifest_memory_needed(m);
+    if (has_machine(isolate)) /* what a guest tells of its memory is rounded */
+        needed = (needed + MEMORY_STEP - 1) / MEMORY_STEP * MEMORY_STEP;
+    json_object_set_new(isolate, "memory_mib", json_integer(needed));
     cvm_manifest_free(m);
     return 0;
 }
@@ -215,8 +250,11 @@ int cli_draft_finish(json_t *draft, const struct cli_draft_defaults *defaults, s
     for_each(draft, "outputs", output_defaults);
     set_default(draft, "data", json_array());
     set_default(draft, "channels", json_array());
-    CVM_GUARD(measure(isolate, defaults->image, err));
+    for_each(draft, "channels", channel_defaults);
+    bool unmeasured = hold_measurements(isolate);
     CVM_GUARD(choose_memory(draft, isolate, err));
+    if (unmeasured)
+        CVM_GUARD(measure(isolate, defaults->image, err));
     CVM_AUTO_BUF struct cvm_buf bytes = {0};
     CVM_GUARD(cvm_json_write(draft, &bytes, err));
     CVM_AUTO_FREE struct cvm_manifest *m = cvm_alloc(sizeof *m);

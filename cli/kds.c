@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/file.h"
 #include "core/base/encode.h"
@@ -151,8 +152,13 @@ static int add(const struct cli_kds *k, const char *url, bool cached, struct cvm
 {
     CVM_AUTO_BUF struct cvm_buf body = {0};
     CVM_GUARD(cli_kds_get(k, url, cached, &body, err));
-    if (cvm_certificates_add(ret, body.data, body.len, err) < 0)
+    if (cvm_certificates_add(ret, body.data, body.len, err) < 0) {
+        /* Kept, it would be taken for the answer for ever. */
+        CVM_AUTO_FREE char *path = k->cache ? cache_path(k, url) : NULL;
+        if (path)
+            (void)unlink(path);
         return cvm_error_wrap(err, "what the key server gave for %s", url);
+    }
     return 0;
 }
 

@@ -2,10 +2,12 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "cli/draft.h"
+#include "core/evidence/measure-sim.h"
 #include "core/manifest/manifest.h"
 
 static const char DRAFT[] =
@@ -153,6 +155,54 @@ static void names_what_is_missing(void **state)
     assert_int_equal(bytes.len, 0);
 }
 
+/* A simulated machine's memory is measured: it is chosen first, in the steps that a guest tells. */
+static void measures_a_machine(void **state)
+{
+    (void)state;
+    struct cvm_error err = {0};
+    unsigned unused;
+    char folder[] = "/tmp/cvm-draft-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    for (size_t i = 0; i < CVM_SIM_VM_FILES; i++) {
+        CVM_AUTO_FREE char *path = cvm_printf("%s/%s", folder, cvm_sim_vm_file_names[i]);
+        CVM_AUTO_FCLOSE FILE *f = fopen(path, "we");
+        assert_non_null(f);
+        fputs(cvm_sim_vm_file_names[i], f);
+    }
+    for (int given = 0; given < 2; given++) {
+        CVM_AUTO_BUF struct cvm_buf bytes = {0};
+        CVM_AUTO_JSON json_t *d = draft();
+        CVM_AUTO_JSON json_t *a = offer("a", "rows");
+        CVM_AUTO_JSON json_t *b = offer("b", "train");
+        json_t *isolate = json_object_get(d, "isolate");
+        json_object_del(isolate, "measurements");
+        json_object_set_new(isolate, "platforms", json_pack("[s]", "sim-vm"));
+        if (given)
+            json_object_set_new(isolate, "memory_mib", json_integer(1024));
+        assert_int_equal(cli_draft_offer(d, a, &unused, &err), 0);
+        assert_int_equal(cli_draft_offer(d, b, &unused, &err), 0);
+        const struct cli_draft_defaults defaults = {.days = 30, .image = folder};
+        if (cli_draft_finish(d, &defaults, &bytes, &err) < 0)
+            fail_msg("%s", err.message);
+        struct cvm_manifest *m = cvm_alloc(sizeof *m);
+        uint8_t expected[CVM_SHA384_LEN];
+        assert_int_equal(cvm_manifest_parse(bytes.data, bytes.len, m, &err), 0);
+        uint64_t memory = m->isolate.memory_mib;
+        assert_true(given ? memory == 1024 : memory % 64 == 0 && memory < 1024);
+        assert_true(memory >= cvm_manifest_memory_needed(m));
+        assert_int_equal(cvm_measure_sim_vm_folder(folder, 1, memory, expected, &err), 0);
+        assert_int_equal(m->isolate.n_measurements, 1);
+        assert_memory_equal(m->isolate.measurements[0], expected, CVM_SHA384_LEN);
+        cvm_manifest_free(m);
+        free(m);
+    }
+    for (size_t i = 0; i < CVM_SIM_VM_FILES; i++) {
+        CVM_AUTO_FREE char *path = cvm_printf("%s/%s", folder, cvm_sim_vm_file_names[i]);
+        unlink(path);
+    }
+    rmdir(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +210,7 @@ int main(void)
         cmocka_unit_test(refuses_who_is_not_asked),
         cmocka_unit_test(refuses_offers_of_another_form),
         cmocka_unit_test(names_what_is_missing),
+        cmocka_unit_test(measures_a_machine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

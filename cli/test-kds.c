@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -18,7 +19,7 @@
 #include "cli/kds.h"
 #include "core/base/encode.h"
 
-enum { SILENT = -1, CUT = -2, HANG_UP = -3 };
+enum { SILENT = -1, CUT = -2, HANG_UP = -3, ENDLESS = -4 };
 
 struct server {
     pid_t pid;
@@ -33,6 +34,14 @@ static void serve(int fd, const int *statuses, size_t n, const char *body, size_
         int c = accept(fd, NULL, NULL), status = statuses[i < n ? i : n - 1];
         char request[2048];
         if (c < 0 || status == HANG_UP || read(c, request, sizeof(request)) <= 0) {
+            close(c);
+            continue;
+        }
+        if (status == ENDLESS) { /* no length, and no end but the reader's */
+            static const char endless[] = "HTTP/1.1 200 X\r\nConnection: close\r\n\r\n";
+            ssize_t sent = write(c, endless, sizeof(endless) - 1);
+            while (sent > 0)
+                sent = send(c, request, sizeof(request), MSG_NOSIGNAL);
             close(c);
             continue;
         }
@@ -110,6 +119,24 @@ static void test_answers(void **state)
     memset(large, 'x', 70000);
     assert_int_equal(GET(&err, large, 200), -1);
     assert_int_equal(err.code, CVM_E_TOO_LARGE);
+}
+
+/* 200 MB of data must do for an answer without end. */
+static void test_endless(void **state)
+{
+    (void)state;
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct cvm_error err = {0};
+#ifndef __SANITIZE_ADDRESS__ /* which needs its own gigabytes */
+        setrlimit(RLIMIT_DATA, &(struct rlimit){200 << 20, 200 << 20});
+#endif
+        bool good = GET(&err, "body", ENDLESS) == -1 && err.code == CVM_E_TOO_LARGE;
+        _exit(good ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(pid, &status, 0);
+    assert_int_equal(status, 0);
 }
 
 static void test_cache(void **state)
@@ -193,6 +220,27 @@ static void test_garbage(void **state)
     stop(&s);
 }
 
+/* Nonsense is not kept: when the server has come to its senses, so have we. */
+static void test_garbage_not_kept(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/2cvm-kds-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    struct server s = start((const int[]){200}, 1, "<html>maintenance</html>", 24);
+    struct cli_kds k = {.base = s.base, .cache = folder, .backoff_ms = 5};
+    struct cvm_report r = {.version = 3, .cpuid_family = 0x19, .cpuid_model = 1};
+    memset(r.chip_id, 7, 64);
+    CVM_AUTO_CERTIFICATES struct cvm_certificates c = {0};
+    struct cvm_error err = {0};
+    assert_int_equal(cli_kds_fetch(&k, &r, CVM_LINE_UNKNOWN, &c, &err), -1);
+    assert_int_equal(err.code, CVM_E_EVIDENCE_REFUSED);
+    k.offline = true;
+    assert_int_equal(cli_kds_fetch(&k, &r, CVM_LINE_UNKNOWN, &c, &err), -1);
+    assert_int_equal(err.code, CVM_E_NOT_FOUND);
+    stop(&s);
+    assert_int_equal(rmdir(folder), 0); /* empty */
+}
+
 int main(void)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -201,6 +249,8 @@ int main(void)
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_cache),
         cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_garbage_not_kept),
+        cmocka_unit_test(test_endless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

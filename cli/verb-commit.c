@@ -58,7 +58,7 @@ static int check_own(const struct cli *c, const struct cvm_manifest *m, int me,
     CVM_GUARD(cli_seed_load(c, &m->participants[me].seed, &share, err));
     for (uint32_t i = 0; i < cvm_manifest_items(m); i++) {
         struct cvm_item x = cvm_manifest_item_at(m, i);
-        if (x.owner != me)
+        if (x.owner != me || x.open)
             continue;
         CLI_AUTO_ITEM struct cli_item packed = {0};
         CVM_GUARD(cli_item_load(c, x.id, x.digest, &packed, err));
@@ -75,8 +75,7 @@ static int check_own(const struct cli *c, const struct cvm_manifest *m, int me,
     return 0;
 }
 
-/* For each kind of isolate that the manifest allows and the folder holds an image of. A simulated
- * machine is not measured by anything that a folder could show: its entry must be trusted. */
+/* For each kind of isolate that the manifest allows and the folder holds an image of. */
 static int measure_image(const struct cvm_manifest *m, const char *image,
                          uint8_t ret[2][CVM_SHA384_LEN], size_t *ret_n, struct cvm_error *err)
 {
@@ -85,6 +84,9 @@ static int measure_image(const struct cvm_manifest *m, const char *image,
     bool machine = access(kernel, F_OK) == 0;
     if (cvm_manifest_has_platform(m, CVM_PLATFORM_SEV_SNP) && machine)
         CVM_GUARD(cvm_measure_snp_folder(image, m->isolate.vcpus, ret[n++], err));
+    if (cvm_manifest_has_platform(m, CVM_PLATFORM_SIM_VM) && machine)
+        CVM_GUARD(cvm_measure_sim_vm_folder(image, m->isolate.vcpus, m->isolate.memory_mib,
+                                            ret[n++], err));
     if (cvm_manifest_has_platform(m, CVM_PLATFORM_SIM_PROCESS) && !machine)
         CVM_GUARD(cvm_measure_sim_folder(image, m->isolate.vcpus, ret[n++], err));
     *ret_n = n;

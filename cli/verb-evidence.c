@@ -123,6 +123,7 @@ struct wanted {
     uint8_t host_data[CVM_HOST_DATA_LEN], report_data[CVM_REPORT_DATA_LEN];
     uint8_t measurements[CVM_MEASUREMENTS_MAX][CVM_MEASUREMENT_LEN];
     struct cvm_tcb min_tcb;
+    struct cvm_id_block_rule id_block;
     struct cvm_expectations e;
 };
 
@@ -150,24 +151,51 @@ static int hex_option(const struct cli *c, const char *name, const char *prefix,
     return 0;
 }
 
+/* Every value of an option that may be repeated, as SHA-384. */
+static int sha384_options(const struct cli *c, const char *name, size_t max,
+                          uint8_t (*ret)[CVM_SHA384_LEN], size_t *ret_n, struct cvm_error *err)
+{
+    const char *text;
+    size_t n = 0;
+    for (int i = 0; (text = cli_opt_at(c, name, i)); i++) {
+        CVM_ENSURE(n < max, err, CVM_E_USAGE, "at most %zu times --%s", max, name);
+        if (hex_text(text, "sha384:", ret[n++], CVM_SHA384_LEN, err) < 0)
+            return cvm_fail(err, CVM_E_USAGE, "--%s needs 96 hex digits", name);
+    }
+    *ret_n = n;
+    return 0;
+}
+
+static int read_id_block(const struct cli *c, struct wanted *w, struct cvm_error *err)
+{
+    struct cvm_id_block_rule *b = &w->id_block;
+    int64_t svn;
+    size_t ids = 0, authors = 0;
+    CVM_GUARD(cli_opt_int(c, "guest-svn", 0, UINT32_MAX, -1, &svn, err));
+    CVM_GUARD(sha384_options(c, "id-key", CVM_ID_KEYS_MAX, b->id_keys, &ids, err));
+    CVM_GUARD(sha384_options(c, "author-key", CVM_ID_KEYS_MAX, b->author_keys, &authors, err));
+    b->present = svn >= 0 || ids || authors;
+    b->guest_svn = svn > 0 ? (uint32_t)svn : 0;
+    b->n_id_keys = (uint32_t)ids;
+    b->n_author_keys = (uint32_t)authors;
+    w->e.id_block = b;
+    return 0;
+}
+
 static int read_wanted(const struct cli *c, struct wanted *w, struct cvm_error *err)
 {
     w->e.time = cli_now();
     w->e.production = cli_flag(c, "production");
+    w->e.committed_only = cli_flag(c, "committed-firmware");
     if (cli_opt(c, "at"))
         CVM_GUARD(parse_time(cli_opt(c, "at"), &w->e.time, err));
     CVM_GUARD(hex_option(c, "host-data", "sha256:", w->host_data, sizeof(w->host_data),
                          &w->e.host_data, err));
     CVM_GUARD(hex_option(c, "report-data", "", w->report_data, sizeof(w->report_data),
                          &w->e.report_data, err));
-    const char *text;
-    for (int i = 0; (text = cli_opt_at(c, "measurement", i)); i++) {
-        CVM_ENSURE(i < CVM_MEASUREMENTS_MAX, err, CVM_E_USAGE, "at most %d measurements",
-                   CVM_MEASUREMENTS_MAX);
-        if (hex_text(text, "sha384:", w->measurements[i], CVM_MEASUREMENT_LEN, err) < 0)
-            return cvm_fail(err, CVM_E_USAGE, "--measurement needs 96 hex digits");
-        w->e.n_measurements = (size_t)i + 1;
-    }
+    CVM_GUARD(sha384_options(c, "measurement", CVM_MEASUREMENTS_MAX, w->measurements,
+                             &w->e.n_measurements, err));
+    CVM_GUARD(read_id_block(c, w, err));
     w->e.measurements = w->measurements;
     if (cli_opt(c, "min-tcb")) {
         CVM_GUARD(parse_tcb(cli_opt(c, "min-tcb"), &w->min_tcb, err));
@@ -226,7 +254,11 @@ static const struct cli_option VERIFY_OPTIONS[] = {
     {"report-data", 0, "HEX", "what the guest bound, 128 hex digits"},
     {"measurement", 0, "HEX", "an accepted launch digest, 96 hex digits; may be repeated"},
     {"min-tcb", 0, "PARTS", "bootloader=N,tee=N,snp=N,microcode=N[,fmc=N]"},
+    {"id-key", 0, "HEX", "ID_KEY_DIGEST that may have signed the launch; may be repeated"},
+    {"author-key", 0, "HEX", "AUTHOR_KEY_DIGEST that may have certified it; may be repeated"},
+    {"guest-svn", 0, "N", "the least version of the guest that the ID block may state"},
     {"production", 0, NULL, "demand no debugging, no migration, VMPL 0 and the alias check"},
+    {"committed-firmware", 0, NULL, "refuse provisional firmware, which the host could take back"},
     {"kds", 0, NULL, "fetch what is missing from AMD's key server, and keep it"},
     {"offline", 0, NULL, "use no network: with --kds only what was kept"},
     {"line", 0, "NAME", "milan, genoa or turin: for reports of version 2, with --kds"},

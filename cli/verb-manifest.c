@@ -33,7 +33,7 @@ static void find_released(const struct cvm_manifest *m, const struct cvm_manifes
         struct cvm_item mine = cvm_manifest_item_at(m, i);
         for (uint32_t k = 0; k < cvm_manifest_items(other); k++) {
             struct cvm_item old = cvm_manifest_item_at(other, k);
-            if (memcmp(mine.digest, old.digest, sizeof *mine.digest) != 0)
+            if (mine.open || old.open || memcmp(mine.digest, old.digest, sizeof *mine.digest) != 0)
                 continue;
             CVM_AUTO_FREE char *text =
                 cvm_printf("\"%s\" was already released under \"%s\" (%s); results of both can be "

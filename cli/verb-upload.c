@@ -66,7 +66,7 @@ static int run(struct cli *c, struct cvm_error *err)
     CVM_GUARD(cli_client_open(c, &co, &me.sign, &client, err));
     for (uint32_t i = 0; i < cvm_manifest_items(co.manifest); i++) {
         struct cvm_item x = cvm_manifest_item_at(co.manifest, i);
-        if (x.owner == co.me && (!wanted || strcmp(wanted, x.id) == 0))
+        if (x.owner == co.me && !x.open && (!wanted || strcmp(wanted, x.id) == 0))
             CVM_GUARD(upload_one(c, &co, &client, i, done, err));
     }
     if (!json_array_size(done))

@@ -6,48 +6,37 @@
 
 #include "core/base/encode.h"
 
-struct ctx {
-    const struct cvm_expectations *e;
-    const struct cvm_certificates *certificates;
-    const void *report;
-    size_t report_len;
-    const struct cvm_line_info *anchors;
-    size_t n_anchors;
-    const struct cvm_line_info *line; /* of the verified chain, or NULL */
-    struct cvm_appraisal *a;
-};
-
-static void set(struct cvm_check *k, enum cvm_verdict v, const char *expected, const char *got)
+void cvm_check_set(struct cvm_check *k, enum cvm_verdict v, const char *expected, const char *got)
 {
     k->verdict = v;
     snprintf(k->expected, sizeof(k->expected), "%s", expected ? expected : "");
     snprintf(k->got, sizeof(k->got), "%s", got ? got : "");
 }
 
-static void judge(struct cvm_check *k, bool good, const char *expected, const char *got)
+void cvm_check_judge(struct cvm_check *k, bool good, const char *expected, const char *got)
 {
-    set(k, good ? CVM_VERDICT_PASS : CVM_VERDICT_FAIL, expected, got);
+    cvm_check_set(k, good ? CVM_VERDICT_PASS : CVM_VERDICT_FAIL, expected, got);
 }
 
 static void judge_bytes(struct cvm_check *k, const void *expected, const void *got, size_t len)
 {
     CVM_AUTO_FREE char *want = cvm_hex(expected, len);
     CVM_AUTO_FREE char *has = cvm_hex(got, len);
-    judge(k, cvm_equal(expected, got, len), want, has);
+    cvm_check_judge(k, cvm_equal(expected, got, len), want, has);
 }
 
-static bool simulated(const struct ctx *c)
+bool cvm_appraise_simulated(const struct cvm_appraise *c)
 {
     return c->line->platform == CVM_ROOT_SIMULATED;
 }
 
 /* ---- report and certificates ---- */
 
-static void check_format(struct ctx *c, struct cvm_check *k)
+static void check_format(struct cvm_appraise *c, struct cvm_check *k)
 {
     struct cvm_error e = {0};
     if (cvm_report_parse(c->report, c->report_len, &c->a->report, &e) < 0) {
-        set(k, CVM_VERDICT_FAIL, e.expected, e.message);
+        cvm_check_set(k, CVM_VERDICT_FAIL, e.expected, e.message);
         if (e.got[0]) {
             size_t at = strlen(k->got);
             snprintf(k->got + at, sizeof(k->got) - at, ": %.8s", e.got);
@@ -57,17 +46,17 @@ static void check_format(struct ctx *c, struct cvm_check *k)
     c->a->have_report = true;
     char got[32];
     snprintf(got, sizeof(got), "version %" PRIu64, c->a->report.version);
-    set(k, CVM_VERDICT_PASS, "1184 bytes of version 2, 3 or 5", got);
+    cvm_check_set(k, CVM_VERDICT_PASS, "1184 bytes of version 2, 3 or 5", got);
 }
 
-static void check_chain(struct ctx *c, struct cvm_check *k)
+static void check_chain(struct cvm_appraise *c, struct cvm_check *k)
 {
     struct cvm_error e = {0};
     static const char expected[] = "signing key, its issuer, and a root pinned in this program";
     const struct cvm_report *r = c->a->have_report ? &c->a->report : NULL;
     if (cvm_certificates_verify_for(c->certificates, c->anchors, c->n_anchors, r, &c->a->vek, &e) <
         0) {
-        set(k, CVM_VERDICT_FAIL, expected, e.message);
+        cvm_check_set(k, CVM_VERDICT_FAIL, expected, e.message);
         return;
     }
     c->a->have_vek = true;
@@ -76,7 +65,7 @@ static void check_chain(struct ctx *c, struct cvm_check *k)
     snprintf(got, sizeof(got), "%s under the root of %s%s",
              c->a->vek.kind == CVM_VEK_VLEK ? "VLEK" : "VCEK", c->line->title,
              c->a->vek.unused ? ", more certificates not used" : "");
-    set(k, CVM_VERDICT_PASS, expected, got);
+    cvm_check_set(k, CVM_VERDICT_PASS, expected, got);
 }
 
 static char *time_text(int64_t t, char out[32])
@@ -88,47 +77,47 @@ static char *time_text(int64_t t, char out[32])
     return out;
 }
 
-static void check_validity(struct ctx *c, struct cvm_check *k)
+static void check_validity(struct cvm_appraise *c, struct cvm_check *k)
 {
     if (!c->a->have_vek)
         return;
     char from[32], to[32], now[32], expected[80];
     snprintf(expected, sizeof(expected), "%s to %s", time_text(c->a->vek.not_before, from),
              time_text(c->a->vek.not_after, to));
-    judge(k, c->e->time >= c->a->vek.not_before && c->e->time <= c->a->vek.not_after, expected,
-          time_text(c->e->time, now));
+    cvm_check_judge(k, c->e->time >= c->a->vek.not_before && c->e->time <= c->a->vek.not_after,
+                    expected, time_text(c->e->time, now));
 }
 
-static void check_revocation(struct ctx *c, struct cvm_check *k)
+static void check_revocation(struct cvm_appraise *c, struct cvm_check *k)
 {
     if (!c->a->have_vek)
         return;
     const struct cvm_vek *v = &c->a->vek;
     if (!v->crl_given) {
-        set(k, CVM_VERDICT_NOT_CHECKED, NULL, "no list of this root was given");
+        cvm_check_set(k, CVM_VERDICT_NOT_CHECKED, NULL, "no list of this root was given");
         return;
     }
     char from[32], until[32], expected[100];
     snprintf(expected, sizeof(expected), "not listed, on a list of %s to %s",
              time_text(v->crl_from, from), time_text(v->crl_until, until));
-    bool current = c->e->time >= v->crl_from && c->e->time <= v->crl_until;
-    judge(k, current && !v->revoked, expected,
-          v->revoked ? "revoked"
-          : current  ? "not listed"
-                     : "the list does not hold at this time");
+    bool current = c->e->time <= v->crl_until; /* a list of later than that says even more */
+    cvm_check_judge(k, current && !v->revoked, expected,
+                    v->revoked ? "revoked"
+                    : current  ? "not listed"
+                               : "the list does not hold at this time");
 }
 
-static void check_signature(struct ctx *c, struct cvm_check *k)
+static void check_signature(struct cvm_appraise *c, struct cvm_check *k)
 {
     if (!c->a->have_report || !c->a->have_vek)
         return;
     struct cvm_error e = {0};
     bool good = cvm_report_verify_signature(&c->a->report, c->a->vek.public_key, &e) == 0;
-    judge(k, good, "ECDSA P-384 with SHA-384 by the certified key",
-          good ? "it verifies" : e.message);
+    cvm_check_judge(k, good, "ECDSA P-384 with SHA-384 by the certified key",
+                    good ? "it verifies" : e.message);
 }
 
-static void check_signer(struct ctx *c, struct cvm_check *k)
+static void check_signer(struct cvm_appraise *c, struct cvm_check *k)
 {
     if (!c->a->have_report || !c->a->have_vek)
         return;
@@ -142,10 +131,10 @@ static void check_signer(struct ctx *c, struct cvm_check *k)
              has, r->key_info & CVM_KEY_MASKED ? "" : "not ", r->signature_algo, r->key_info);
     bool good = want == has && !(r->key_info & CVM_KEY_MASKED) && !(r->key_info >> 5) &&
                 r->signature_algo == CVM_SIGNATURE_ECDSA_P384;
-    judge(k, good, expected, got);
+    cvm_check_judge(k, good, expected, got);
 }
 
-static void check_product(struct ctx *c, struct cvm_check *k)
+static void check_product(struct cvm_appraise *c, struct cvm_check *k)
 {
     if (!c->a->have_report || !c->a->have_vek)
         return;
@@ -156,7 +145,7 @@ static void check_product(struct ctx *c, struct cvm_check *k)
          */
         snprintf(got, sizeof(got), "%s by its certificate; a version 2 report says nothing",
                  c->line->title);
-        judge(k, !simulated(c), c->line->title, got);
+        cvm_check_judge(k, !cvm_appraise_simulated(c), c->line->title, got);
         return;
     }
     const struct cvm_line_info *line =
@@ -167,18 +156,18 @@ static void check_product(struct ctx *c, struct cvm_check *k)
              line   ? line->title
              : none ? "no processor"
                     : "unknown");
-    judge(k, simulated(c) ? none : line == c->line, c->line->title, got);
+    cvm_check_judge(k, cvm_appraise_simulated(c) ? none : line == c->line, c->line->title, got);
 }
 
-static void check_chip_cert(struct ctx *c, struct cvm_check *k)
+static void check_chip_cert(struct cvm_appraise *c, struct cvm_check *k)
 {
     if (!c->a->have_report || !c->a->have_vek)
         return;
     const struct cvm_vek *v = &c->a->vek;
     if (v->kind == CVM_VEK_VLEK) {
-        char got[128];
+        char got[192];
         snprintf(got, sizeof(got), "a key of the provider \"%s\", for no single chip", v->csp_id);
-        set(k, CVM_VERDICT_PASS, "a VLEK names a provider, not a chip", got);
+        cvm_check_set(k, CVM_VERDICT_PASS, "a VLEK names a provider, not a chip", got);
         return;
     }
     static const uint8_t zero[CVM_CHIP_ID_LEN];
@@ -187,7 +176,7 @@ static void check_chip_cert(struct ctx *c, struct cvm_check *k)
         k->verdict = CVM_VERDICT_FAIL;
 }
 
-static void check_tcb_cert(struct ctx *c, struct cvm_check *k)
+static void check_tcb_cert(struct cvm_appraise *c, struct cvm_check *k)
 {
     if (!c->a->have_report || !c->a->have_vek)
         return;
@@ -197,16 +186,16 @@ static void check_tcb_cert(struct ctx *c, struct cvm_check *k)
     char expected[96], got[96];
     cvm_tcb_text(&c->a->vek.tcb, expected, sizeof(expected));
     cvm_tcb_text(&has, got, sizeof(got));
-    judge(k, memcmp(exact, c->a->report.reported_tcb, 8) == 0, expected, got);
+    cvm_check_judge(k, memcmp(exact, c->a->report.reported_tcb, 8) == 0, expected, got);
 }
 
 /* ---- what the participants signed ---- */
 
-static void check_platform(struct ctx *c, struct cvm_check *k)
+static void check_platform(struct cvm_appraise *c, struct cvm_check *k)
 {
     if (!c->e->platform) {
-        set(k, CVM_VERDICT_NOT_CHECKED, NULL,
-            c->line ? (simulated(c) ? "SIMULATED" : "hardware") : "unknown");
+        cvm_check_set(k, CVM_VERDICT_NOT_CHECKED, NULL,
+                      c->line ? (cvm_appraise_simulated(c) ? "SIMULATED" : "hardware") : "unknown");
         return;
     }
     if (!c->a->have_vek)
@@ -222,22 +211,22 @@ static void check_platform(struct ctx *c, struct cvm_check *k)
         listed |= strcmp(word, c->e->platform) == 0;
     }
     int stated = cvm_platform_by_word(c->e->platform);
-    bool root_fits =
-        stated >= 0 && cvm_platform_simulated((enum cvm_platform)stated) == simulated(c);
+    bool root_fits = stated >= 0 &&
+                     cvm_platform_simulated((enum cvm_platform)stated) == cvm_appraise_simulated(c);
     char got[96];
     snprintf(got, sizeof(got), "%s, root of %s",
              stated >= 0 ? c->e->platform : "an unknown platform", c->line->title);
-    judge(k, listed && root_fits, expected, got);
+    cvm_check_judge(k, listed && root_fits, expected, got);
 }
 
-static void check_measurement(struct ctx *c, struct cvm_check *k)
+static void check_measurement(struct cvm_appraise *c, struct cvm_check *k)
 {
     if (!c->a->have_report)
         return;
     const uint8_t *has = c->a->report.measurement;
     CVM_AUTO_FREE char *got = cvm_hex(has, CVM_MEASUREMENT_LEN);
     if (!c->e->n_measurements) {
-        set(k, CVM_VERDICT_NOT_CHECKED, NULL, got);
+        cvm_check_set(k, CVM_VERDICT_NOT_CHECKED, NULL, got);
         return;
     }
     char expected[400] = "";
@@ -249,10 +238,10 @@ static void check_measurement(struct ctx *c, struct cvm_check *k)
         if (at + 100 < sizeof(expected))
             snprintf(expected + at, sizeof(expected) - at, "%s%s", at ? ", " : "", hex);
     }
-    judge(k, good, good ? got : expected, got);
+    cvm_check_judge(k, good, good ? got : expected, got);
 }
 
-static void check_host_data(struct ctx *c, struct cvm_check *k)
+static void check_host_data(struct cvm_appraise *c, struct cvm_check *k)
 {
     if (!c->a->have_report)
         return;
@@ -260,10 +249,10 @@ static void check_host_data(struct ctx *c, struct cvm_check *k)
     if (c->e->host_data)
         judge_bytes(k, c->e->host_data, c->a->report.host_data, CVM_HOST_DATA_LEN);
     else
-        set(k, CVM_VERDICT_NOT_CHECKED, NULL, got);
+        cvm_check_set(k, CVM_VERDICT_NOT_CHECKED, NULL, got);
 }
 
-static void check_report_data(struct ctx *c, struct cvm_check *k)
+static void check_report_data(struct cvm_appraise *c, struct cvm_check *k)
 {
     if (!c->a->have_report)
         return;
@@ -271,26 +260,26 @@ static void check_report_data(struct ctx *c, struct cvm_check *k)
     if (c->e->report_data)
         judge_bytes(k, c->e->report_data, c->a->report.report_data, CVM_REPORT_DATA_LEN);
     else
-        set(k, CVM_VERDICT_NOT_CHECKED, NULL, got);
+        cvm_check_set(k, CVM_VERDICT_NOT_CHECKED, NULL, got);
 }
 
 /* ---- what no one may configure ---- */
 
-static void check_debug(struct ctx *c, struct cvm_check *k)
+static void check_debug(struct cvm_appraise *c, struct cvm_check *k)
 {
     if (!c->a->have_report || !c->a->have_vek)
         return;
     bool on = c->a->report.policy & CVM_POLICY_DEBUG;
     const char *got = on ? "debugging allowed" : "debugging forbidden";
-    if (simulated(c))
-        judge(k, on, "allowed: it is simulated and must say so", got);
+    if (cvm_appraise_simulated(c))
+        cvm_check_judge(k, on, "allowed: it is simulated and must say so", got);
     else if (!c->e->production)
-        set(k, CVM_VERDICT_NOT_CHECKED, NULL, got);
+        cvm_check_set(k, CVM_VERDICT_NOT_CHECKED, NULL, got);
     else
-        judge(k, !on, "debugging forbidden", got);
+        cvm_check_judge(k, !on, "debugging forbidden", got);
 }
 
-static void check_migration(struct ctx *c, struct cvm_check *k)
+static void check_migration(struct cvm_appraise *c, struct cvm_check *k)
 {
     if (!c->a->have_report)
         return;
@@ -300,169 +289,35 @@ static void check_migration(struct ctx *c, struct cvm_check *k)
     bool allowed = c->a->report.policy & CVM_POLICY_MIGRATE_MA;
     const char *got = agent ? "a migration agent is bound" : allowed ? "migration allowed" : "none";
     if (c->e->production)
-        judge(k, !agent && !allowed, "none", got);
+        cvm_check_judge(k, !agent && !allowed, "none", got);
     else
-        set(k, CVM_VERDICT_NOT_CHECKED, NULL, got);
+        cvm_check_set(k, CVM_VERDICT_NOT_CHECKED, NULL, got);
 }
 
-static void check_vmpl(struct ctx *c, struct cvm_check *k)
+static void check_vmpl(struct cvm_appraise *c, struct cvm_check *k)
 {
     if (!c->a->have_report)
         return;
     char got[24];
     snprintf(got, sizeof(got), "%" PRIu64, c->a->report.vmpl);
     if (c->e->production)
-        judge(k, c->a->report.vmpl == 0, "0", got);
+        cvm_check_judge(k, c->a->report.vmpl == 0, "0", got);
     else if (c->a->report.vmpl > 3) /* the host can ask in its own name, as level 0xffffffff */
-        judge(k, false, "0 to 3: asked for by a guest", got);
+        cvm_check_judge(k, false, "0 to 3: asked for by a guest", got);
     else
-        set(k, CVM_VERDICT_NOT_CHECKED, NULL, got);
-}
-
-/* ---- policy and firmware ---- */
-
-#define POLICY_KNOWN ((1ULL << 26) - 1)
-
-static void check_policy(struct ctx *c, struct cvm_check *k)
-{
-    if (!c->a->have_report)
-        return;
-    uint64_t p = c->a->report.policy;
-    char got[64];
-    snprintf(got, sizeof(got), "0x%" PRIx64, p);
-    if (!c->e->isolate && !(p & CVM_POLICY_RESERVED1)) {
-        judge(k, false, "bit 17 set, as in every policy", got);
-        return;
-    }
-    if (!c->e->isolate) {
-        set(k, CVM_VERDICT_NOT_CHECKED, NULL, got);
-        return;
-    }
-    const struct cvm_isolate *i = c->e->isolate;
-    char expected[160];
-    snprintf(expected, sizeof(expected), "bit 17 set, no unknown bit, ABI at least %d.%d, %s, %s",
-             i->abi_major, i->abi_minor, i->smt ? "SMT as it likes" : "no SMT",
-             i->single_socket ? "one socket" : "any number of sockets");
-    unsigned major = p >> 8 & 0xff, minor = p & 0xff;
-    bool good = (p & CVM_POLICY_RESERVED1) && !(p & ~POLICY_KNOWN) &&
-                (major > (unsigned)i->abi_major ||
-                 (major == (unsigned)i->abi_major && minor >= (unsigned)i->abi_minor)) &&
-                (i->smt || !(p & CVM_POLICY_SMT)) &&
-                (!i->single_socket || (p & CVM_POLICY_SINGLE_SOCKET));
-    judge(k, good, expected, got);
-}
-
-static const struct cvm_min_tcb *minimum_of(const struct ctx *c)
-{
-    for (int p = 0; c->e->isolate && p < CVM_PRODUCT_COUNT; p++)
-        if (strcmp(cvm_product_word((enum cvm_product)p), c->line->name) == 0 &&
-            c->e->isolate->min_tcb[p].present)
-            return &c->e->isolate->min_tcb[p];
-    return NULL;
-}
-
-/*
- * All four levels: REPORTED is what the key was derived for, COMMITTED below which the machine
- * cannot go back, LAUNCH what ran when the guest's memory was set up, CURRENT what runs now. The
- * lowest of them is what an attacker may choose.
- */
-static void check_min_tcb(struct ctx *c, struct cvm_check *k)
-{
-    if (!c->a->have_report || !c->a->have_vek)
-        return;
-    const struct cvm_report *r = &c->a->report;
-    const struct {
-        const char *name;
-        const uint8_t *tcb;
-    } levels[] = {{"reported", r->reported_tcb},
-                  {"committed", r->committed_tcb},
-                  {"launch", r->launch_tcb},
-                  {"current", r->current_tcb}};
-    const struct cvm_min_tcb *m = minimum_of(c);
-    struct cvm_tcb min = {-1, 0, 0, 0, 0};
-    if (m)
-        min = (struct cvm_tcb){m->fmc, m->bootloader, m->tee, m->snp, m->microcode};
-    else if (c->e->min_tcb)
-        min = *c->e->min_tcb;
-    char got[400] = "", text[96], expected[96];
-    bool good = true;
-    for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
-        struct cvm_tcb has = cvm_tcb_decode(levels[i].tcb, c->line->layout);
-        good &= cvm_tcb_at_least(&has, &min);
-        size_t at = strlen(got);
-        snprintf(got + at, sizeof(got) - at, "%s%s: %s", at ? "; " : "", levels[i].name,
-                 cvm_tcb_text(&has, text, sizeof(text)));
-    }
-    if (m || c->e->min_tcb)
-        judge(k, good, cvm_tcb_text(&min, expected, sizeof(expected)), got);
-    else
-        set(k, CVM_VERDICT_NOT_CHECKED, NULL, got);
-}
-
-static void check_firmware(struct ctx *c, struct cvm_check *k)
-{
-    if (!c->a->have_report || !c->a->have_vek)
-        return;
-    const struct cvm_report *r = &c->a->report;
-    struct cvm_tcb current = cvm_tcb_decode(r->current_tcb, c->line->layout);
-    struct cvm_tcb committed = cvm_tcb_decode(r->committed_tcb, c->line->layout);
-    struct cvm_tcb reported = cvm_tcb_decode(r->reported_tcb, c->line->layout);
-    uint64_t now = r->current_major << 16 | r->current_minor << 8 | r->current_build;
-    uint64_t kept = r->committed_major << 16 | r->committed_minor << 8 | r->committed_build;
-    bool good = cvm_tcb_at_least(&current, &committed) && cvm_tcb_at_least(&current, &reported) &&
-                now >= kept;
-    bool provisional = !cvm_tcb_equal(&current, &committed) || now != kept;
-    char got[160];
-    snprintf(got, sizeof(got),
-             "firmware %" PRIu64 ".%" PRIu64 ".%" PRIu64 ", committed %" PRIu64 ".%" PRIu64
-             ".%" PRIu64 "%s",
-             r->current_major, r->current_minor, r->current_build, r->committed_major,
-             r->committed_minor, r->committed_build, provisional ? ", provisional" : "");
-    judge(k, good, "current at least committed and reported", got);
-}
-
-static void check_alias(struct ctx *c, struct cvm_check *k)
-{
-    if (!c->a->have_report || !c->a->have_vek)
-        return;
-    bool done = c->a->report.platform_info & CVM_PLATFORM_ALIAS_CHECK;
-    const char *got = done ? "complete" : "not complete";
-    if (simulated(c) || !c->e->production)
-        set(k, CVM_VERDICT_NOT_CHECKED, NULL, simulated(c) ? "no memory to check" : got);
-    else
-        judge(k, done, "complete", got);
-}
-
-static void check_chips(struct ctx *c, struct cvm_check *k)
-{
-    if (!c->a->have_report)
-        return;
-    const uint8_t *id = c->a->report.chip_id;
-    CVM_AUTO_FREE char *got = cvm_hex(id, CVM_CHIP_ID_LEN);
-    if (!c->e->isolate || c->e->isolate->any_chip) {
-        set(k, c->e->isolate ? CVM_VERDICT_PASS : CVM_VERDICT_NOT_CHECKED,
-            c->e->isolate ? "any" : NULL, got);
-        return;
-    }
-    static const uint8_t zero[CVM_CHIP_ID_LEN];
-    bool good = false;
-    for (uint32_t i = 0; i < c->e->isolate->n_chips; i++)
-        good |= memcmp(c->e->isolate->chips[i], id, CVM_CHIP_ID_LEN) == 0;
-    char expected[64];
-    snprintf(expected, sizeof(expected), "one of the %u listed", c->e->isolate->n_chips);
-    judge(k, good && memcmp(id, zero, sizeof(zero)) != 0, expected, got);
+        cvm_check_set(k, CVM_VERDICT_NOT_CHECKED, NULL, got);
 }
 
 /* About a bundle's own statements, which a bare report does not make: cvm_evidence_appraise()
  * judges them. */
-static void check_of_bundle(struct ctx *c, struct cvm_check *k)
+static void check_of_bundle(struct cvm_appraise *c, struct cvm_check *k)
 {
     (void)c;
     k->verdict = CVM_VERDICT_NOT_CHECKED;
 }
 
 /* A row of checks.def without a function here never runs, and so refuses everything. */
-static void (*const run[CVM_CHECKS])(struct ctx *, struct cvm_check *) = {
+static void (*const run[CVM_CHECKS])(struct cvm_appraise *, struct cvm_check *) = {
     [CVM_CHECK_MANIFEST] = check_of_bundle,
     [CVM_CHECK_SESSION] = check_of_bundle,
     [CVM_CHECK_FRESHNESS] = check_of_bundle,
@@ -482,11 +337,12 @@ static void (*const run[CVM_CHECKS])(struct ctx *, struct cvm_check *) = {
     [CVM_CHECK_DEBUG] = check_debug,
     [CVM_CHECK_MIGRATION] = check_migration,
     [CVM_CHECK_VMPL] = check_vmpl,
-    [CVM_CHECK_POLICY] = check_policy,
-    [CVM_CHECK_MIN_TCB] = check_min_tcb,
-    [CVM_CHECK_FIRMWARE] = check_firmware,
-    [CVM_CHECK_ALIAS] = check_alias,
-    [CVM_CHECK_CHIPS] = check_chips,
+    [CVM_CHECK_POLICY] = cvm_check_policy,
+    [CVM_CHECK_ID_BLOCK] = cvm_check_id_block,
+    [CVM_CHECK_MIN_TCB] = cvm_check_min_tcb,
+    [CVM_CHECK_FIRMWARE] = cvm_check_firmware,
+    [CVM_CHECK_ALIAS] = cvm_check_alias,
+    [CVM_CHECK_CHIPS] = cvm_check_chips,
 };
 
 /* Everything must have passed, or have had nothing to be compared with; what could not run is a
@@ -510,13 +366,13 @@ void cvm_evidence_check_with(const void *report, size_t report_len,
                              const struct cvm_expectations *e, struct cvm_appraisal *ret)
 {
     *ret = (struct cvm_appraisal){.time = e->time};
-    struct ctx c = {.e = e,
-                    .certificates = certificates,
-                    .report = report,
-                    .report_len = report_len,
-                    .anchors = anchors,
-                    .n_anchors = n_anchors,
-                    .a = ret};
+    struct cvm_appraise c = {.e = e,
+                             .certificates = certificates,
+                             .report = report,
+                             .report_len = report_len,
+                             .anchors = anchors,
+                             .n_anchors = n_anchors,
+                             .a = ret};
     for (size_t i = 0; i < CVM_CHECKS; i++)
         if (run[i])
             run[i](&c, &ret->checks[i]);
@@ -535,14 +391,14 @@ void cvm_evidence_check(const void *report, size_t report_len,
 static void check_nonce(const struct cvm_bundle *b, struct cvm_bytes own, struct cvm_check *k)
 {
     if (!own.len) {
-        set(k, CVM_VERDICT_NOT_CHECKED, "an own nonce",
-            b->nonce_len ? "somebody else's" : "none: the last report of the session");
+        cvm_check_set(k, CVM_VERDICT_NOT_CHECKED, "an own nonce",
+                      b->nonce_len ? "somebody else's" : "none: the last report of the session");
         return;
     }
     CVM_AUTO_FREE char *expected = cvm_hex(own.data, own.len);
     CVM_AUTO_FREE char *got = cvm_hex(b->nonce, b->nonce_len);
-    judge(k, own.len == b->nonce_len && cvm_equal(own.data, b->nonce, own.len), expected,
-          b->nonce_len ? got : "none");
+    cvm_check_judge(k, own.len == b->nonce_len && cvm_equal(own.data, b->nonce, own.len), expected,
+                    b->nonce_len ? got : "none");
 }
 
 int cvm_evidence_appraise(const struct cvm_bundle *b, const struct cvm_manifest *m,
@@ -562,14 +418,15 @@ int cvm_evidence_appraise(const struct cvm_bundle *b, const struct cvm_manifest 
         .measurements = m->isolate.measurements,
         .n_measurements = m->isolate.n_measurements,
         .host_data = m->digest.b,
+        .id_block = &m->isolate.id_block,
         .report_data = path_good ? report_data : NULL,
     };
     cvm_evidence_check(b->report.data, b->report.len, &b->certificates, &e, ret);
 
     struct cvm_check *k = ret->checks;
     if (!path_good)
-        set(&k[CVM_CHECK_REPORT_DATA], CVM_VERDICT_FAIL, "a path from the nonce to one root",
-            path_error.message);
+        cvm_check_set(&k[CVM_CHECK_REPORT_DATA], CVM_VERDICT_FAIL,
+                      "a path from the nonce to one root", path_error.message);
     if (!e.n_measurements)
         k[CVM_CHECK_MEASUREMENT].verdict = CVM_VERDICT_FAIL;
     judge_bytes(&k[CVM_CHECK_MANIFEST], m->digest.b, b->manifest.b, CVM_SHA256_LEN);
@@ -577,8 +434,8 @@ int cvm_evidence_appraise(const struct cvm_bundle *b, const struct cvm_manifest 
     if (o->session)
         judge_bytes(&k[CVM_CHECK_SESSION], o->session->b, b->sign.b, sizeof(b->sign.b));
     else
-        set(&k[CVM_CHECK_SESSION], CVM_VERDICT_NOT_CHECKED, "a session pinned at release",
-            "none pinned");
+        cvm_check_set(&k[CVM_CHECK_SESSION], CVM_VERDICT_NOT_CHECKED, "a session pinned at release",
+                      "none pinned");
     decide(ret);
     return 0;
 }

@@ -13,7 +13,7 @@
 #include "core/manifest/manifest.h"
 
 enum cvm_check_id {
-#define CHECK(NAME, name, protects, failed, remedy) CVM_CHECK_##NAME,
+#define CHECK(NAME, name, protects, failed, remedy, ask) CVM_CHECK_##NAME,
 #include "core/evidence/checks.def"
 #undef CHECK
     CVM_CHECKS
@@ -29,6 +29,7 @@ enum cvm_verdict {
 
 struct cvm_check_info {
     const char *name, *protects, *failed, *remedy;
+    const char *ask; /* what to give so that it is checked; may be empty */
 };
 const struct cvm_check_info *cvm_check_info(enum cvm_check_id id);
 const char *cvm_verdict_text(enum cvm_verdict v); /* "ok", "REFUSED", "not checked", "not run" */
@@ -62,14 +63,16 @@ struct cvm_appraisal {
 struct cvm_expectations {
     int64_t time;         /* seconds since 1970, for the certificates' validity */
     bool production;      /* DEBUG, migration and VMPL as a production isolate must have them */
+    bool committed_only;  /* no firmware that the host could take back (provisional) */
     const char *platform; /* as the bundle states it, or NULL */
     const struct cvm_isolate
         *isolate; /* of the manifest, or NULL: platforms, policy, minimum TCB, chips */
     const uint8_t (*measurements)[CVM_MEASUREMENT_LEN];
-    size_t n_measurements;         /* 0: not checked */
-    const uint8_t *host_data;      /* CVM_HOST_DATA_LEN bytes, or NULL */
-    const uint8_t *report_data;    /* CVM_REPORT_DATA_LEN bytes, or NULL */
-    const struct cvm_tcb *min_tcb; /* demanded whatever the line is, or NULL */
+    size_t n_measurements;                    /* 0: not checked */
+    const uint8_t *host_data;                 /* CVM_HOST_DATA_LEN bytes, or NULL */
+    const uint8_t *report_data;               /* CVM_REPORT_DATA_LEN bytes, or NULL */
+    const struct cvm_id_block_rule *id_block; /* or NULL */
+    const struct cvm_tcb *min_tcb;            /* demanded whatever the line is, or NULL */
 };
 
 /* A bare report and its certificates, in any order. Fills *ret whatever they are. */

@@ -6,9 +6,16 @@
 
 #include "core/evidence/certificate.h"
 
+#define CVM_P384_POINT_LEN 97 /* uncompressed */
+
+enum cvm_key_kind { CVM_KEY_OTHER = 0, CVM_KEY_RSA_4096, CVM_KEY_P384 };
+
 struct cvm_certificate {
     X509 *x;
-    EVP_PKEY *key; /* borrowed from x */
+    struct cvm_bytes tbs; /* what is signed, exactly as it came: a part of the parsed bytes */
+    enum cvm_key_kind kind;
+    EVP_PKEY *key;                     /* NULL when it is of another kind, or broken */
+    uint8_t point[CVM_P384_POINT_LEN]; /* of a P-384 key */
     struct cvm_digest
         spki;      /* SHA-256 of the SubjectPublicKeyInfo as it stands in the certificate */
     char name[64]; /* subject's common name, printable */
@@ -17,10 +24,18 @@ struct cvm_certificate {
 };
 
 /* Strict: the whole input is one DER certificate and nothing else, and would be written the same
- * way again. */
+ * way again. The input must outlive *ret. */
 int cvm_certificate_parse(const void *der, size_t len, struct cvm_certificate *ret,
                           struct cvm_error *err) CVM_MUST_USE;
 void cvm_certificate_free(struct cvm_certificate *c);
+
+/* The key of c->x into c->kind, key and point. */
+void cvm_key_read(struct cvm_certificate *c);
+bool cvm_key_is_for(const struct cvm_certificate *c, enum cvm_issuer_signature kind);
+EVP_PKEY *cvm_key_p384(const uint8_t point[CVM_P384_POINT_LEN]); /* NULL when it is off the curve */
+/* With SHA-384; RSA by PSS with MGF1 of SHA-384 and a salt of 48 bytes. False also without key. */
+bool cvm_key_verify(EVP_PKEY *key, enum cvm_issuer_signature kind, struct cvm_bytes signature,
+                    struct cvm_bytes message);
 
 /* Signature of `c` by `issuer` with exactly the parameters of that kind, and matching names. */
 int cvm_certificate_issued_by(const struct cvm_certificate *c, const struct cvm_certificate *issuer,

@@ -1,17 +1,21 @@
 #include "core/evidence/certificate-internal.h"
 
-#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/provider.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "core/base/cursor.h"
 
 #define REFUSED CVM_E_EVIDENCE_REFUSED
 
 void cvm_certificate_free(struct cvm_certificate *c)
 {
+    EVP_PKEY_free(c->key);
     X509_free(c->x);
     *c = (struct cvm_certificate){0};
 }
@@ -53,14 +57,60 @@ static bool under_amd(const ASN1_OBJECT *o, char suffix[32])
     return true;
 }
 
+/*
+ * The first element of the outer sequence, header and all: a signature is checked over these very
+ * bytes, and never over what a parsed certificate is written as. Empty when the lengths are wrong.
+ */
+static struct cvm_bytes signed_part(const uint8_t *der, size_t len)
+{
+    struct cvm_cursor c = cvm_cursor(der, len);
+    size_t begin = 0;
+    for (int level = 0; level < 2; level++) {
+        begin = c.at;
+        uint8_t tag = cvm_cursor_u8(&c);
+        size_t n = cvm_cursor_u8(&c);
+        if (n == 0x81 || n == 0x82)
+            n = (size_t)cvm_cursor_uint(&c, n & 3, true);
+        else if (n & 0x80)
+            return CVM_BYTES(NULL, 0);
+        if (c.failed || tag != 0x30 || n > cvm_cursor_left(&c) ||
+            (level == 0 && n != cvm_cursor_left(&c)))
+            return CVM_BYTES(NULL, 0);
+        if (level == 1)
+            cvm_cursor_take(&c, n);
+    }
+    return CVM_BYTES(der + begin, c.at - begin);
+}
+
+/*
+ * OpenSSL's context without any algorithm. A certificate that is read in it stays bytes: its key is
+ * not decoded (certificate-key.c does it, at a fraction of the cost), nothing of it is hashed.
+ */
+static OSSL_LIB_CTX *bare;
+
+static void make_bare(void)
+{
+    bare = OSSL_LIB_CTX_new();
+    if (!bare || !OSSL_PROVIDER_load(bare, "null"))
+        abort();
+}
+
+static OSSL_LIB_CTX *without_algorithms(void)
+{
+    static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
+    return CRYPTO_THREAD_run_once(&once, make_bare) == 1 ? bare : NULL;
+}
+
 int cvm_certificate_parse(const void *der, size_t len, struct cvm_certificate *ret,
                           struct cvm_error *err)
 {
     CVM_ENSURE(len <= CVM_CERTIFICATE_MAX, err, REFUSED, "a certificate of %zu bytes", len);
     const unsigned char *p = der;
-    struct cvm_certificate c = {.x = d2i_X509(NULL, &p, (long)len)};
-    if (!c.x)
+    struct cvm_certificate c = {.x = X509_new_ex(without_algorithms(), NULL)};
+    if (!c.x || !d2i_X509(&c.x, &p, (long)len)) {
+        cvm_certificate_free(&c);
         return refuse(err, "a certificate that cannot be read");
+    }
     unsigned char *again = NULL, *spki = NULL;
     bool same = false;
     if (p == (const unsigned char *)der + len) {
@@ -70,8 +120,8 @@ int cvm_certificate_parse(const void *der, size_t len, struct cvm_certificate *r
         OPENSSL_free(again);
     }
     int n = same ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(c.x), &spki) : -1;
-    c.key = X509_get0_pubkey(c.x);
-    if (n <= 0 || !c.key || X509_get_version(c.x) != X509_VERSION_3 ||
+    c.tbs = signed_part(der, len);
+    if (n <= 0 || !c.tbs.len || X509_get_version(c.x) != X509_VERSION_3 ||
         cvm_certificate_time(X509_get0_notBefore(c.x), &c.not_before, NULL) < 0 ||
         cvm_certificate_time(X509_get0_notAfter(c.x), &c.not_after, NULL) < 0) {
         OPENSSL_free(spki);
@@ -81,6 +131,7 @@ int cvm_certificate_parse(const void *der, size_t len, struct cvm_certificate *r
     c.spki = cvm_sha256(spki, (size_t)n);
     OPENSSL_free(spki);
     common_name(c.x, c.name);
+    cvm_key_read(&c);
     char suffix[32];
     for (int i = 0; i < X509_get_ext_count(c.x); i++)
         c.has_amd |= under_amd(X509_EXTENSION_get_object(X509_get_ext(c.x, i)), suffix);
@@ -133,6 +184,20 @@ bool cvm_certificate_algorithm(const X509_ALGOR *alg, enum cvm_issuer_signature 
     return kind == CVM_ISSUER_RSA_PSS ? pss_exact(alg) : OBJ_obj2nid(oid) == NID_ecdsa_with_SHA384;
 }
 
+/* The algorithm is named twice, within what is signed and outside of it: both must be the same. */
+static bool signature_fits(const struct cvm_certificate *c, EVP_PKEY *issuer,
+                           enum cvm_issuer_signature kind)
+{
+    const ASN1_BIT_STRING *signature;
+    const X509_ALGOR *outer;
+    X509_get0_signature(&signature, &outer, c->x);
+    if (X509_ALGOR_cmp(X509_get0_tbs_sigalg(c->x), outer) != 0 || signature->flags & 7)
+        return false;
+    return cvm_key_verify(
+        issuer, kind,
+        CVM_BYTES(ASN1_STRING_get0_data(signature), (size_t)ASN1_STRING_length(signature)), c->tbs);
+}
+
 int cvm_certificate_issued_by(const struct cvm_certificate *c, const struct cvm_certificate *issuer,
                               enum cvm_issuer_signature kind, struct cvm_error *err)
 {
@@ -140,41 +205,76 @@ int cvm_certificate_issued_by(const struct cvm_certificate *c, const struct cvm_
     CVM_ENSURE(form, err, REFUSED, "\"%s\" is not signed with the parameters of its line", c->name);
     CVM_ENSURE(X509_NAME_cmp(X509_get_issuer_name(c->x), X509_get_subject_name(issuer->x)) == 0,
                err, REFUSED, "\"%s\" names another issuer than \"%s\"", c->name, issuer->name);
-    int ok = X509_verify(c->x, issuer->key); /* also: inner and outer algorithm are equal */
-    ERR_clear_error();
-    CVM_ENSURE(ok == 1, err, REFUSED, "the signature of \"%s\" does not verify under \"%s\"",
-               c->name, issuer->name);
+    CVM_ENSURE(signature_fits(c, issuer->key, kind), err, REFUSED,
+               "the signature of \"%s\" does not verify under \"%s\"", c->name, issuer->name);
     return 0;
 }
 
-static bool key_is(EVP_PKEY *key, enum cvm_issuer_signature kind)
+/*
+ * What a certificate may do. Each of the two extensions that say it is present once at most, and
+ * nothing else may be critical.
+ */
+struct rights {
+    bool ca, may_sign;
+    long pathlen; /* -1: none stated */
+};
+
+static int basic_constraints(const X509_EXTENSION *e, struct rights *r)
 {
-    if (kind == CVM_ISSUER_RSA_PSS)
-        return EVP_PKEY_is_a(key, "RSA") && EVP_PKEY_get_bits(key) == 4096;
-    char group[32];
-    return EVP_PKEY_is_a(key, "EC") &&
-           EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1 &&
-           strcmp(group, "secp384r1") == 0;
+    BASIC_CONSTRAINTS *b = X509V3_EXT_d2i((X509_EXTENSION *)e);
+    if (!b)
+        return -1;
+    r->ca = b->ca;
+    if (b->pathlen)
+        r->pathlen = ASN1_INTEGER_get(b->pathlen);
+    bool good = !b->pathlen || r->pathlen >= 0;
+    BASIC_CONSTRAINTS_free(b);
+    return good ? 0 : -1;
+}
+
+static int key_usage(const X509_EXTENSION *e, struct rights *r)
+{
+    ASN1_BIT_STRING *b = X509V3_EXT_d2i((X509_EXTENSION *)e);
+    if (!b)
+        return -1;
+    r->may_sign = ASN1_BIT_STRING_get_bit(b, 5);
+    ASN1_BIT_STRING_free(b);
+    return 0;
+}
+
+static int read_rights(const struct cvm_certificate *c, struct rights *ret, struct cvm_error *err)
+{
+    struct rights r = {.pathlen = -1};
+    int basic = 0, usage = 0, broken = 0;
+    for (int i = 0; i < X509_get_ext_count(c->x); i++) {
+        X509_EXTENSION *e = X509_get_ext(c->x, i);
+        int nid = OBJ_obj2nid(X509_EXTENSION_get_object(e));
+        if (nid == NID_basic_constraints)
+            broken |= basic++ || basic_constraints(e, &r) < 0;
+        else if (nid == NID_key_usage)
+            broken |= usage++ || key_usage(e, &r) < 0;
+        else
+            broken |= X509_EXTENSION_get_critical(e);
+    }
+    ERR_clear_error();
+    CVM_ENSURE(!broken, err, REFUSED,
+               "\"%s\" has extensions that are broken, or critical and unknown", c->name);
+    *ret = r;
+    return 0;
 }
 
 int cvm_certificate_is_issuer(const struct cvm_certificate *c, int pathlen,
                               enum cvm_issuer_signature kind, struct cvm_error *err)
 {
-    uint32_t flags = X509_get_extension_flags(c->x);
-    ERR_clear_error();
-    CVM_ENSURE(!(flags & (EXFLAG_INVALID | EXFLAG_CRITICAL)), err, REFUSED,
-               "\"%s\" has extensions that are broken, or critical and unknown", c->name);
-    CVM_ENSURE((flags & EXFLAG_BCONS) && (flags & EXFLAG_CA), err, REFUSED,
-               "\"%s\" is no certification authority", c->name);
-    CVM_ENSURE((flags & EXFLAG_KUSAGE) && (X509_get_key_usage(c->x) & KU_KEY_CERT_SIGN), err,
-               REFUSED, "\"%s\" may not sign certificates", c->name);
-    if (pathlen >= 0) {
-        long has = X509_get_pathlen(c->x);
-        CVM_ENSURE(has >= 0 && has <= pathlen, err, REFUSED,
+    struct rights r;
+    CVM_GUARD(read_rights(c, &r, err));
+    CVM_ENSURE(r.ca, err, REFUSED, "\"%s\" is no certification authority", c->name);
+    CVM_ENSURE(r.may_sign, err, REFUSED, "\"%s\" may not sign certificates", c->name);
+    if (pathlen >= 0)
+        CVM_ENSURE(r.pathlen >= 0 && r.pathlen <= pathlen, err, REFUSED,
                    "\"%s\" has no path length of at most %d", c->name, pathlen);
-    }
-    CVM_ENSURE(key_is(c->key, kind), err, REFUSED, "the key of \"%s\" is not of the required kind",
-               c->name);
+    CVM_ENSURE(cvm_key_is_for(c, kind), err, REFUSED,
+               "the key of \"%s\" is not of the required kind", c->name);
     return 0;
 }
 
@@ -311,17 +411,12 @@ static int hwid(const struct ext_values *v, const struct cvm_line_info *line, st
 int cvm_certificate_read_vek(const struct cvm_certificate *c, const struct cvm_line_info *line,
                              struct cvm_vek *ret, struct cvm_error *err)
 {
-    uint32_t flags = X509_get_extension_flags(c->x);
-    ERR_clear_error();
-    CVM_ENSURE(!(flags & (EXFLAG_INVALID | EXFLAG_CRITICAL | EXFLAG_CA)), err, REFUSED,
-               "\"%s\" is not the certificate of a signing key", c->name);
-    CVM_ENSURE(key_is(c->key, CVM_ISSUER_ECDSA_P384), err, REFUSED,
-               "the key of \"%s\" is not ECDSA P-384", c->name);
-    size_t len = 0;
-    CVM_ENSURE(EVP_PKEY_get_octet_string_param(c->key, "pub", ret->public_key,
-                                               sizeof(ret->public_key), &len) == 1 &&
-                   len == sizeof(ret->public_key) && ret->public_key[0] == 4,
-               err, REFUSED, "the key of \"%s\" is not in uncompressed form", c->name);
+    struct rights r;
+    CVM_GUARD(read_rights(c, &r, err));
+    CVM_ENSURE(!r.ca, err, REFUSED, "\"%s\" is not the certificate of a signing key", c->name);
+    CVM_ENSURE(c->kind == CVM_KEY_P384, err, REFUSED, "the key of \"%s\" is not ECDSA P-384",
+               c->name);
+    memcpy(ret->public_key, c->point, sizeof(ret->public_key));
     struct ext_values v = {0};
     CVM_GUARD(collect(c, &v, err));
     int structure;

@@ -41,7 +41,7 @@ struct cvm_vek {
     uint8_t hwid[CVM_CHIP_ID_LEN]; /* zero tail; VCEK only */
     size_t hwid_len;               /* 64, 8 on Turin, 0 for a VLEK */
     char product_name[32];
-    char csp_id[64];        /* VLEK only */
+    char csp_id[128];       /* VLEK only */
     uint8_t public_key[97]; /* uncompressed P-384 point */
     int64_t not_before,
         not_after;  /* the common span of all certificates of the chain, seconds since 1970 */

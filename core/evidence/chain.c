@@ -1,9 +1,7 @@
 /* From a pile of certificates to one verified signing key, and the report's own signature. */
 #include <openssl/bn.h>
-#include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
-#include <openssl/param_build.h>
 #include <string.h>
 
 #include "core/evidence/certificate-internal.h"
@@ -266,22 +264,6 @@ int cvm_certificates_verify(const struct cvm_certificates *c, struct cvm_vek *re
 
 /* ---- the report's signature ---- */
 
-static EVP_PKEY *p384(const uint8_t public_key[97])
-{
-    EVP_PKEY *key = NULL;
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)"secp384r1", 0),
-        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)public_key, 97),
-        OSSL_PARAM_construct_end(),
-    };
-    if (!ctx || EVP_PKEY_fromdata_init(ctx) != 1 ||
-        EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
-        key = NULL;
-    EVP_PKEY_CTX_free(ctx);
-    return key;
-}
-
 /* R and S as DER; -1 when one is 0 or not below the group's order. */
 static int signature_der(const struct cvm_report *r, unsigned char **ret)
 {
@@ -308,14 +290,11 @@ int cvm_report_verify_signature(const struct cvm_report *r, const uint8_t public
 {
     unsigned char *der = NULL;
     int len = signature_der(r, &der);
-    EVP_PKEY *key = len > 0 ? p384(public_key) : NULL;
-    EVP_MD_CTX *ctx = key ? EVP_MD_CTX_new() : NULL;
-    bool ok = ctx && EVP_DigestVerifyInit(ctx, NULL, EVP_sha384(), NULL, key) == 1 &&
-              EVP_DigestVerify(ctx, der, (size_t)len, r->raw, CVM_REPORT_SIGNED_LEN) == 1;
-    EVP_MD_CTX_free(ctx);
+    EVP_PKEY *key = len > 0 ? cvm_key_p384(public_key) : NULL;
+    bool ok = cvm_key_verify(key, CVM_ISSUER_ECDSA_P384, CVM_BYTES(der, len > 0 ? (size_t)len : 0),
+                             CVM_BYTES(r->raw, CVM_REPORT_SIGNED_LEN));
     EVP_PKEY_free(key);
     OPENSSL_free(der);
-    ERR_clear_error();
     CVM_ENSURE(len > 0, err, REFUSED, "R or S of the report's signature is not within the group");
     CVM_ENSURE(ok, err, REFUSED, "the report's signature does not verify under the certified key");
     return 0;

@@ -1,7 +1,5 @@
 #include "core/evidence/export.h"
 
-#include <openssl/core_names.h>
-#include <openssl/err.h>
 #include <string.h>
 
 #include "core/base/json.h"
@@ -32,7 +30,7 @@ static int read_pile(const struct cvm_bundle *b, struct pile *p, struct cvm_erro
         p->n = i + 1;
         if (cvm_certificate_parse(der->data, der->len, &p->c[i], NULL) == 0)
             CVM_ENSURE(memcmp(p->c[i].spki.b, simulated->root.b, CVM_SHA256_LEN) != 0, err,
-                       CVM_E_SIMULATED, "the bundle holds the simulated root");
+                       CVM_E_NOT_GENUINE, "the bundle holds the simulated root");
     }
     return 0;
 }
@@ -40,16 +38,10 @@ static int read_pile(const struct cvm_bundle *b, struct pile *p, struct cvm_erro
 /* Several signing keys are no fault of the host's; the one that signed this report counts. */
 static size_t find_leaf(const struct pile *p, const struct cvm_report *r)
 {
-    for (size_t i = 0; i < p->n; i++) {
-        uint8_t point[97];
-        size_t len = 0;
-        if (p->c[i].x && p->c[i].has_amd &&
-            EVP_PKEY_get_octet_string_param(p->c[i].key, OSSL_PKEY_PARAM_PUB_KEY, point,
-                                            sizeof(point), &len) == 1 &&
-            len == sizeof(point) && cvm_report_verify_signature(r, point, NULL) == 0)
+    for (size_t i = 0; i < p->n; i++)
+        if (p->c[i].x && p->c[i].has_amd && p->c[i].kind == CVM_KEY_P384 &&
+            cvm_report_verify_signature(r, p->c[i].point, NULL) == 0)
             return i;
-    }
-    ERR_clear_error();
     return NONE;
 }
 
@@ -119,7 +111,7 @@ static json_t *b64u_json(const struct cvm_buf *b)
 
 int cvm_bundle_export_cmw(const struct cvm_bundle *b, struct cvm_buf *out, struct cvm_error *err)
 {
-    CVM_ENSURE(strcmp(b->platform, "sev-snp") == 0, err, CVM_E_SIMULATED,
+    CVM_ENSURE(strcmp(b->platform, "sev-snp") == 0, err, CVM_E_NOT_GENUINE,
                "the platform is %s: only evidence of genuine hardware is exported", b->platform);
     CVM_AUTO_BUF struct cvm_buf table = {0}, value = {0}, record = {0};
     CVM_GUARD(make_table(b, &table, err));

@@ -217,3 +217,16 @@ void cvm_snp_id_block(const uint8_t launch[CVM_SHA384_LEN], uint32_t guest_svn, 
     put_le(ret + 84, guest_svn, 4);
     put_le(ret + 88, policy, 8);
 }
+
+#define KEY_STRUCT_LEN 0x404
+#define KEY_COORDINATE_LEN 72
+
+void cvm_snp_key_digest(const uint8_t point[97], uint8_t ret[CVM_SHA384_LEN])
+{
+    uint8_t s[KEY_STRUCT_LEN] = {2}; /* P-384, then both coordinates little-endian */
+    for (size_t i = 0; i < 48; i++) {
+        s[4 + i] = point[48 - i];
+        s[4 + KEY_COORDINATE_LEN + i] = point[96 - i];
+    }
+    cvm_sha384(s, sizeof(s), ret);
+}

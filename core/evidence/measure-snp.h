@@ -51,6 +51,10 @@ int cvm_measure_snp_folder(const char *folder, uint32_t vcpus, uint8_t ret[CVM_S
 /* The digest that the ID block carries is the launch digest; this is the whole 96-byte block. */
 #define CVM_SNP_ID_BLOCK_LEN 96
 void cvm_snp_id_block(const uint8_t launch[CVM_SHA384_LEN], uint32_t guest_svn, uint64_t policy,
-                      uint8_t ret[CVM_SNP_ID_BLOCK_LEN]);
+                      uint8_t ret[CVM_SNP_ID_BLOCK_LEN]); /* an ID key signs its SHA-384 */
+
+/* What a report calls an ID key or author key: SHA-384 of AMD's structure around the point of a
+ * P-384 key (uncompressed, 97 bytes). */
+void cvm_snp_key_digest(const uint8_t point[97], uint8_t ret[CVM_SHA384_LEN]);
 
 #endif

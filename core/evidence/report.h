@@ -20,6 +20,7 @@
 #define CVM_POLICY_DEBUG (1ULL << 19)
 #define CVM_POLICY_SINGLE_SOCKET (1ULL << 20)
 #define CVM_PLATFORM_ALIAS_CHECK (1ULL << 5)
+#define CVM_KEY_AUTHOR (1U << 0)
 #define CVM_KEY_MASKED (1U << 1)
 #define CVM_KEY_SIGNER(key_info) (((key_info) >> 2) & 7)
 #define CVM_KEY_SIGNER_VCEK 0

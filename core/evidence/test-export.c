@@ -120,9 +120,9 @@ static void test_simulated(void **state)
     for (size_t k = 0; k < 3; k++)
         add(&s, k);
     memcpy(s.b.platform, "sim-process", 12);
-    assert_refused(&s, CVM_E_SIMULATED, "sim-process");
+    assert_refused(&s, CVM_E_NOT_GENUINE, "sim-process");
     s.b.platform[0] = '\0';
-    assert_refused(&s, CVM_E_SIMULATED, "");
+    assert_refused(&s, CVM_E_NOT_GENUINE, "");
 }
 
 /* A bundle that only calls itself genuine: the simulated root's public key, whoever signed it. */
@@ -144,7 +144,7 @@ static void test_relabelled(void **state)
     X509 *x = issuer_begin("ARK-Milan", "ARK-Milan", key);
     issuer_finish(x, PSS_384, &s.b.certificates);
     EVP_PKEY_free(key);
-    assert_refused(&s, CVM_E_SIMULATED, "simulated root");
+    assert_refused(&s, CVM_E_NOT_GENUINE, "simulated root");
 }
 
 static void test_incomplete(void **state)

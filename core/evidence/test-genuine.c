@@ -85,6 +85,13 @@ static void test_production(void **state)
     struct cvm_appraisal a = check(&vectors[0], &vectors[0], &debug);
     assert_int_equal(a.outcome, CVM_OUTCOME_REFUSED);
     assert_int_equal(a.checks[CVM_CHECK_DEBUG].verdict, CVM_VERDICT_FAIL);
+    /* Newer microcode runs than the host is bound to keep. */
+    a = check(&vectors[2], &vectors[2], &(struct cvm_expectations){.time = AT_2025});
+    assert_int_equal(a.outcome, CVM_OUTCOME_VERIFIED);
+    a = check(&vectors[2], &vectors[2],
+              &(struct cvm_expectations){.time = AT_2025, .committed_only = true});
+    assert_int_equal(a.outcome, CVM_OUTCOME_REFUSED);
+    assert_int_equal(a.checks[CVM_CHECK_FIRMWARE].verdict, CVM_VERDICT_FAIL);
     a = check(&vectors[5], &vectors[5], &debug);
     assert_int_equal(a.outcome, CVM_OUTCOME_REFUSED);
     assert_int_equal(a.checks[CVM_CHECK_VMPL].verdict, CVM_VERDICT_FAIL);
@@ -157,24 +164,46 @@ static void test_expectations(void **state)
                      CVM_VERDICT_FAIL);
 }
 
-/* The chain alone, every eleventh bit of each certificate in use; the offset changes with the
- * certificate. */
+/* Leaves those without which the chain does not verify. */
+static void drop_unused(struct cvm_certificates *c)
+{
+    for (size_t k = 0; k < c->n;) {
+        struct cvm_vek vek;
+        struct cvm_buf one = c->der[k];
+        c->der[k] = c->der[c->n - 1];
+        c->der[--c->n] = (struct cvm_buf){0};
+        if (cvm_certificates_verify(c, &vek, NULL) == 0) {
+            cvm_buf_free(&one);
+            continue;
+        }
+        c->der[c->n++] = c->der[k];
+        c->der[k++] = one;
+    }
+}
+
+/* The chain alone: every bit of one chain's certificates, every eleventh of the others'. */
 static void test_bits_of_certificates(void **state)
 {
     (void)state;
     if (!vectors_here())
         skip();
-    for (size_t i = 3; i < 5; i++) {
+    const struct {
+        size_t vector, step;
+    } runs[] = {{4, 1}, {3, 11}, {5, 11}};
+    for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
         CVM_AUTO_CERTIFICATES struct cvm_certificates c = {0};
-        vector_certificates(&vectors[i], &c);
-        assert_int_equal(c.n, 3);
+        vector_certificates(&vectors[runs[i].vector], &c);
         struct cvm_vek vek;
+        assert_int_equal(cvm_certificates_verify(&c, &vek, NULL), 0);
+        drop_unused(&c);
+        assert_int_equal(c.n, 3);
         for (size_t k = 0; k < c.n; k++)
-            for (size_t bit = k; bit < 8 * c.der[k].len; bit += 11) {
+            for (size_t bit = runs[i].step > 1 ? k : 0; bit < 8 * c.der[k].len;
+                 bit += runs[i].step) {
                 c.der[k].data[bit / 8] ^= (uint8_t)(1 << bit % 8);
                 if (cvm_certificates_verify(&c, &vek, NULL) == 0)
-                    fail_msg("%s: bit %zu of certificate %zu can be changed", vectors[i].name, bit,
-                             k);
+                    fail_msg("%s: bit %zu of certificate %zu can be changed",
+                             vectors[runs[i].vector].name, bit, k);
                 c.der[k].data[bit / 8] ^= (uint8_t)(1 << bit % 8);
             }
         assert_int_equal(cvm_certificates_verify(&c, &vek, NULL), 0);

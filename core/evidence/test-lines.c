@@ -180,7 +180,15 @@ static void test_reports(void **state)
     made_chain_free(&m);
 }
 
-enum crl_fault { CRL_FINE, CRL_REVOKES, CRL_OLD, CRL_OTHER_SCHEME, CRL_BROKEN, CRL_OTHER_NAME };
+enum crl_fault {
+    CRL_FINE,
+    CRL_LATER,
+    CRL_REVOKES,
+    CRL_OLD,
+    CRL_OTHER_SCHEME,
+    CRL_BROKEN,
+    CRL_OTHER_NAME
+};
 
 static void add_crl(struct made_chain *m, const char *root_cn, enum crl_fault fault)
 {
@@ -192,7 +200,7 @@ static void add_crl(struct made_chain *m, const char *root_cn, enum crl_fault fa
         (const unsigned char *)(fault == CRL_OTHER_NAME ? "ARK-Other" : root_cn), -1, -1, 0);
     X509_CRL_set_issuer_name(crl, name);
     X509_NAME_free(name);
-    ASN1_TIME *t = ASN1_TIME_set(NULL, NOW - 1000);
+    ASN1_TIME *t = ASN1_TIME_set(NULL, fault == CRL_LATER ? NOW + 500 : NOW - 1000);
     X509_CRL_set1_lastUpdate(crl, t);
     ASN1_TIME_set(t, fault == CRL_OLD ? NOW - 10 : NOW + 1000);
     X509_CRL_set1_nextUpdate(crl, t);
@@ -232,6 +240,7 @@ static void test_revocation(void **state)
         enum cvm_verdict verdict;
     } cases[] = {
         {CRL_FINE, CVM_CHECKS, CVM_VERDICT_PASS},
+        {CRL_LATER, CVM_CHECKS, CVM_VERDICT_PASS}, /* old evidence, judged with a new list */
         {CRL_REVOKES, CVM_CHECK_REVOCATION, CVM_VERDICT_FAIL},
         {CRL_OLD, CVM_CHECK_REVOCATION, CVM_VERDICT_FAIL},
         {CRL_OTHER_SCHEME, CVM_CHECK_CHAIN, CVM_VERDICT_NOT_RUN},

@@ -118,6 +118,23 @@ static void test_id_block(void **state)
     assert_memory_equal(got, block.data, sizeof(got));
 }
 
+/* AMD's structure written out by hand, and the digests that another program made of two keys. */
+static void test_key_digest(void **state)
+{
+    (void)state;
+    uint8_t point[97] = {4}, s[0x404] = {0}, want[48], got[48];
+    for (size_t i = 1; i < 97; i++)
+        point[i] = (uint8_t)i;
+    s[0] = 2;
+    for (size_t i = 0; i < 48; i++) {
+        s[4 + i] = (uint8_t)(48 - i);
+        s[4 + 72 + i] = (uint8_t)(96 - i);
+    }
+    cvm_sha384(s, sizeof(s), want);
+    cvm_snp_key_digest(point, got);
+    assert_memory_equal(got, want, 48);
+}
+
 static void refused(struct cvm_bytes image, const struct cvm_snp_kernel *k, const char *what)
 {
     const struct cvm_snp_guest g = {
@@ -170,9 +187,8 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_published),
-        cmocka_unit_test(test_folder),
-        cmocka_unit_test(test_id_block),
+        cmocka_unit_test(test_published), cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_id_block),  cmocka_unit_test(test_key_digest),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

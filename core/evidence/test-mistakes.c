@@ -171,6 +171,15 @@ static void test_expectations(void **state)
     explained(s, CVM_CHECK_MIN_TCB, "microcode 220", "update the host's firmware");
 
     s = scene(CVM_LINE_MILAN, CVM_VEK_VCEK);
+    s->r.committed_tcb[7]--; /* the host could go back to what is too old */
+    explained(s, CVM_CHECK_MIN_TCB, "committed microcode only 218\n", "update the host's firmware");
+
+    s = scene(CVM_LINE_MILAN, CVM_VEK_VCEK);
+    s->e.committed_only = true;
+    s->r.committed_build--;
+    explained(s, CVM_CHECK_FIRMWARE, "provisional", "have the operator commit it");
+
+    s = scene(CVM_LINE_MILAN, CVM_VEK_VCEK);
     s->r.measurement[5] ^= 1;
     explained(s, CVM_CHECK_MEASUREMENT, "another program image", "launch with the image");
 
@@ -192,6 +201,54 @@ static void test_expectations(void **state)
     explained(s, CVM_CHECK_PLATFORM, "sim-process, root of Milan", "that the manifest lists");
 }
 
+/* Minima of a manifest: for other lines only is not "none", and they are not asked of a simulation.
+ */
+static void test_min_tcb_by_line(void **state)
+{
+    (void)state;
+    struct scene *s = scene(CVM_LINE_MILAN, CVM_VEK_VCEK);
+    s->e.min_tcb = NULL;
+    struct cvm_appraisal a = judge(s);
+    assert_int_equal(a.outcome, CVM_OUTCOME_VERIFIED);
+    assert_int_equal(a.checks[CVM_CHECK_MIN_TCB].verdict, CVM_VERDICT_NOT_CHECKED);
+    s->isolate->min_tcb[CVM_PRODUCT_MILAN] = (struct cvm_min_tcb){.present = true, .fmc = -1};
+    a = judge(s);
+    assert_int_equal(a.checks[CVM_CHECK_MIN_TCB].verdict, CVM_VERDICT_PASS);
+    s->isolate->min_tcb[CVM_PRODUCT_MILAN].present = false;
+    s->isolate->min_tcb[CVM_PRODUCT_GENOA] = (struct cvm_min_tcb){.present = true, .fmc = -1};
+    explained(s, CVM_CHECK_MIN_TCB, "for other lines", "choose another host");
+}
+
+/* An ID block: who signed the launch, and how old the guest is. */
+static void test_id_block(void **state)
+{
+    (void)state;
+    static struct cvm_id_block_rule rule;
+    const char *const words[] = {"no ID block", "guest SVN 3", "ID key 55", "author key none",
+                                 "author key 77"};
+    for (int mistake = -1; mistake < 5; mistake++) {
+        struct scene *s = scene(CVM_LINE_MILAN, CVM_VEK_VCEK);
+        rule = (struct cvm_id_block_rule){
+            .present = true, .guest_svn = 4, .n_id_keys = 2, .n_author_keys = 1};
+        memset(rule.id_keys[1], 0x44, CVM_SHA384_LEN);
+        memset(rule.author_keys[0], 0x66, CVM_SHA384_LEN);
+        s->e.id_block = &rule;
+        s->r.guest_svn = mistake == 1 ? 3 : 4;
+        if (mistake != 0)
+            memset(s->r.id_key_digest, mistake == 2 ? 0x55 : 0x44, CVM_SHA384_LEN);
+        memset(s->r.author_key_digest, mistake == 4 ? 0x77 : 0x66, CVM_SHA384_LEN);
+        s->r.key_info |= mistake == 3 ? 0 : CVM_KEY_AUTHOR;
+        if (mistake < 0) {
+            struct cvm_appraisal a = judge(s);
+            assert_int_equal(a.outcome, CVM_OUTCOME_VERIFIED);
+            assert_int_equal(a.checks[CVM_CHECK_ID_BLOCK].verdict, CVM_VERDICT_PASS);
+            scene_free(s);
+            continue;
+        }
+        explained(s, CVM_CHECK_ID_BLOCK, words[mistake], "launch with the ID block");
+    }
+}
+
 /* The table of known weaknesses says what the report tells of them, and its own age. */
 static void test_advisories(void **state)
 {
@@ -199,15 +256,32 @@ static void test_advisories(void **state)
     struct scene *s = scene(CVM_LINE_MILAN, CVM_VEK_VCEK);
     CVM_AUTO_BUF struct cvm_buf old = {0}, weak = {0};
     struct cvm_appraisal a = judge(s);
-    a.time = 1795219200 + 181LL * 86400;
+    a.time = 1795996800 + 181LL * 86400;
     cvm_appraisal_print(&a, &old);
-    assert_non_null(strstr(cvm_buf_cstr(&old), "(BadRAM): mended"));
+    assert_non_null(strstr(cvm_buf_cstr(&old), "(BadRAM, CVE-2024-21944): mended"));
     assert_non_null(strstr(cvm_buf_cstr(&old), "OUT OF DATE"));
-    a.time = 1795219200 + 179LL * 86400;
+    a.time = 1795996800 + 179LL * 86400;
     a.report.platform_info &= ~CVM_PLATFORM_ALIAS_CHECK;
     cvm_appraisal_print(&a, &weak);
-    assert_non_null(strstr(cvm_buf_cstr(&weak), "(BadRAM): NOT MENDED"));
+    assert_non_null(strstr(cvm_buf_cstr(&weak), "(BadRAM, CVE-2024-21944): NOT MENDED"));
     assert_null(strstr(cvm_buf_cstr(&weak), "OUT OF DATE"));
+    /* By processor: what is enough for one is too little for another, and version 2 names none. */
+    const struct {
+        uint64_t version, model, stepping;
+        const char *told;
+    } cases[] = {{3, 1, 1, "36347): NOT MENDED: microcode 218, needed is 219"},
+                 {3, 1, 2, "36347): mended"},
+                 {3, 1, 9, "36347): the report does not tell"},
+                 {2, 1, 1, "36347): the report does not tell"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CVM_AUTO_BUF struct cvm_buf text = {0};
+        a.report.version = cases[i].version;
+        a.report.cpuid_model = cases[i].model;
+        a.report.cpuid_stepping = cases[i].stepping;
+        a.report.launch_tcb[7] = 218; /* the others have 219 */
+        cvm_appraisal_print(&a, &text);
+        assert_non_null(strstr(cvm_buf_cstr(&text), cases[i].told));
+    }
     scene_free(s);
 }
 
@@ -287,10 +361,11 @@ static void test_several_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_right),        cmocka_unit_test(test_certificates),
-        cmocka_unit_test(test_expectations), cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_advisories),   cmocka_unit_test(test_unknown_bits),
-        cmocka_unit_test(test_several_keys),
+        cmocka_unit_test(test_right),           cmocka_unit_test(test_certificates),
+        cmocka_unit_test(test_expectations),    cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_advisories),      cmocka_unit_test(test_unknown_bits),
+        cmocka_unit_test(test_several_keys),    cmocka_unit_test(test_id_block),
+        cmocka_unit_test(test_min_tcb_by_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

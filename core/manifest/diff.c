@@ -30,11 +30,17 @@ static const struct {
     {"components", "max_bytes", LOW, LOW, LOW},
     {"components", "padding", MEDIUM, MEDIUM, MEDIUM},
     {"components", "grants", HIGH, LOW, HIGH},
+    {"components", "gate", MEDIUM, HIGH, HIGH}, /* without its gate an output comes out as it is */
+    {"components", "instance", HIGH, HIGH, HIGH}, /* absent is "run": either way it may be joined */
     {"components", "", HIGH, MEDIUM, HIGH},
     {"data", "owner", HIGH, HIGH, HIGH},
+    {"data", "open", HIGH, MEDIUM, HIGH},
+    {"data", "max_items", LOW, LOW, LOW},
     {"data", "max_bytes", LOW, LOW, LOW},
     {"data", "", MEDIUM, MEDIUM, MEDIUM},
     {"channels", "max_bytes", LOW, LOW, LOW},
+    {"channels", "max_calls", LOW, LOW, LOW},
+    {"channels", "max_call_bytes", LOW, LOW, LOW},
     {"channels", "", HIGH, MEDIUM, HIGH},
     {"outputs", "max_bytes", MEDIUM, MEDIUM, MEDIUM},
     {"outputs", "padding", MEDIUM, MEDIUM, MEDIUM},
@@ -102,8 +108,10 @@ static char *entry_key(const json_t *e)
         const char *from_path = json_string_value(json_object_get(e, "from_path"));
         const char *to = json_string_value(json_object_get(e, "to"));
         const char *to_path = json_string_value(json_object_get(e, "to_path"));
-        return cvm_printf("%s%s%s -> %s%s%s", from, from_path ? ":" : "", from_path ?: "", to ?: "",
-                          to_path ? ":" : "", to_path ?: "");
+        const char *interface = json_string_value(json_object_get(e, "interface"));
+        return cvm_printf("%s%s%s -> %s%s%s%s%s", from, from_path ? ":" : "", from_path ?: "",
+                          to ?: "", to_path ? ":" : "", to_path ?: "", interface ? " " : "",
+                          interface ?: "");
     }
     return value_text(e);
 }

@@ -5,24 +5,34 @@
 #include <string.h>
 #include <time.h>
 
-/* What flows into an output, along the channels backwards. */
+/*
+ * What flows into an output, along the channels backwards. A call leads both ways: results to the
+ * caller, arguments to the callee. A library that lives for the run joins all its callers, at any
+ * distance; one that lives for one call is, to each caller, a part of that caller.
+ */
 struct sources {
     bool components[CVM_COMPONENTS_MAX], data[CVM_DATA_MAX];
+    bool callers[CVM_COMPONENTS_MAX]; /* also what the component's callers know flows in */
 };
 
-static void trace_back(const struct cvm_manifest *m, int component, struct sources *s)
+static void trace_back(const struct cvm_manifest *m, int component, bool callers, struct sources *s)
 {
-    if (s->components[component])
+    callers |= m->components[component].instance == CVM_INSTANCE_RUN;
+    if (s->components[component] && (s->callers[component] || !callers))
         return;
     s->components[component] = true;
+    s->callers[component] = callers;
     for (uint32_t k = 0; k < m->n_channels; k++) {
         const struct cvm_channel *c = &m->channels[k];
+        bool call = c->kind == CVM_CHANNEL_KIND_CALL;
+        if (call && c->from_component == component)
+            trace_back(m, c->to_component, false, s);
         if (c->to_component != component)
             continue;
         if (c->from_data >= 0)
             s->data[c->from_data] = true;
-        if (c->from_component >= 0)
-            trace_back(m, c->from_component, s);
+        if (c->from_component >= 0 && (!call || callers))
+            trace_back(m, c->from_component, true, s);
     }
 }
 
@@ -30,9 +40,9 @@ static struct sources sources_of(const struct cvm_manifest *m, const struct cvm_
 {
     struct sources s = {0};
     if (o->channel >= 0)
-        trace_back(m, m->channels[o->channel].from_component, &s);
+        trace_back(m, m->channels[o->channel].from_component, true, &s);
     for (uint32_t i = 0; o->diagnostics && i < m->n_components; i++)
-        trace_back(m, (int)i, &s);
+        trace_back(m, (int)i, true, &s);
     return s;
 }
 
@@ -224,16 +234,17 @@ static void say_code(const struct cvm_manifest *m, json_t *list)
         }
         for (uint32_t k = 0; k < m->n_channels; k++) {
             const struct cvm_channel *ch = &m->channels[k];
-            if (ch->to_component == (int)i)
+            if (ch->to_component == (int)i && ch->kind != CVM_CHANNEL_KIND_CALL)
                 join(&feeds, ch->from_data >= 0 ? m->data[ch->from_data].id
                                                 : m->components[ch->from_component].id);
         }
         say(list, "code",
-            "\"%s\" is a program of %s (%s). It reads %s. It may use: %s; %s; %s. Its arguments: "
+            "\"%s\" is a %s of %s (%s). It reads %s. It may use: %s; %s; %s. Its arguments: "
             "%s. It is stopped "
             "beyond %s of memory, %llu ms of CPU time, %llu ms in all.",
-            c->id, m->participants[c->owner].id, cvm_digest_text(&c->digest, digest),
-            or_none(&feeds), or_none(&grants), CLOCKS[c->clock], RANDOMS[c->random], or_none(&args),
+            c->id, c->kind == CVM_COMPONENT_KIND_LIBRARY ? "library" : "program",
+            m->participants[c->owner].id, cvm_digest_text(&c->digest, digest), or_none(&feeds),
+            or_none(&grants), CLOCKS[c->clock], RANDOMS[c->random], or_none(&args),
             size_text(c->memory_bytes, memory), (unsigned long long)c->cpu_ms,
             (unsigned long long)c->wall_ms);
     }
@@ -264,6 +275,92 @@ static void say_data(const struct cvm_manifest *m, json_t *list)
             m->data[d].id, m->participants[m->data[d].owner].id,
             size_text(m->data[d].max_bytes, size), or_none(&code), or_none(&outputs),
             who ? cvm_buf_cstr(&readers) : "nobody");
+        if (m->data[d].open)
+            say(list, "data",
+                "\"%s\" is chosen at run time: %s sends up to %u items while it runs, and nothing "
+                "fixes them before.",
+                m->data[d].id, m->participants[m->data[d].owner].id, m->data[d].max_items);
+    }
+}
+
+static const char *component_id(const struct cvm_manifest *m, int component)
+{
+    return m->components[component].id;
+}
+
+static void say_calls(const struct cvm_manifest *m, json_t *list)
+{
+    char call[40], all[40];
+    for (uint32_t k = 0; k < m->n_channels; k++) {
+        const struct cvm_channel *c = &m->channels[k];
+        if (c->kind == CVM_CHANNEL_KIND_CALL)
+            say(list, "together",
+                "\"%s\" calls \"%s\" (%s), at most %llu times, %s a call and direction, %s in all. "
+                "A "
+                "call leads both ways: \"%s\" can learn what \"%s\" passes, and \"%s\" what \"%s\" "
+                "answers.",
+                component_id(m, c->from_component), component_id(m, c->to_component), c->interface,
+                (unsigned long long)c->max_calls, size_text(c->max_call_bytes, call),
+                size_text(c->max_bytes, all), component_id(m, c->to_component),
+                component_id(m, c->from_component), component_id(m, c->from_component),
+                component_id(m, c->to_component));
+        else if (c->kind == CVM_CHANNEL_KIND_STREAM && c->from_component >= 0)
+            say(list, "together",
+                "\"%s\" streams to \"%s\" while both run, at most %s. By how fast it reads, \"%s\" "
+                "can tell \"%s\" something, too.",
+                component_id(m, c->from_component), component_id(m, c->to_component),
+                size_text(c->max_bytes, all), component_id(m, c->to_component),
+                component_id(m, c->from_component));
+    }
+}
+
+/* Whom a library joins, or that it joins nobody. */
+static void say_instances(const struct cvm_manifest *m, json_t *list)
+{
+    for (uint32_t i = 0; i < m->n_components; i++) {
+        const struct cvm_component *c = &m->components[i];
+        CVM_AUTO_BUF struct cvm_buf callers = {0};
+        uint32_t n = 0;
+        for (uint32_t k = 0; k < m->n_channels; k++) {
+            const struct cvm_channel *ch = &m->channels[k];
+            if (ch->kind != CVM_CHANNEL_KIND_CALL || ch->to_component != (int)i)
+                continue;
+            CVM_AUTO_FREE char *t =
+                cvm_printf("\"%s\" (of %s)", component_id(m, ch->from_component),
+                           m->participants[m->components[ch->from_component].owner].id);
+            join(&callers, t);
+            n++;
+        }
+        if (c->kind != CVM_COMPONENT_KIND_LIBRARY)
+            continue;
+        if (c->instance == CVM_INSTANCE_CALL)
+            say(list, "together",
+                "\"%s\" starts afresh for each call: it can carry nothing from one call to the "
+                "next.",
+                c->id);
+        else if (n > 1)
+            say(list, "together",
+                "\"%s\" remembers from call to call and is shared: through it, each of %s can "
+                "learn "
+                "what the others pass.",
+                c->id, cvm_buf_cstr(&callers));
+        else
+            say(list, "together", "\"%s\" remembers from call to call, for %s alone.", c->id,
+                cvm_buf_cstr(&callers));
+    }
+}
+
+/* The gates before an output, the last one first. */
+static void say_gates(const struct cvm_manifest *m, const struct cvm_output *o, json_t *list)
+{
+    int at = o->channel;
+    while (at >= 0 && m->components[m->channels[at].from_component].gate) {
+        int gate = m->channels[at].from_component, in[CVM_CHANNELS_MAX];
+        say(list, "output",
+            "Before it is sealed, \"%s\" passes the gate \"%s\" of %s, which may let it through, "
+            "shorten it or refuse it (then nothing at all comes out), and sees nothing else.",
+            o->id, m->components[gate].id, m->participants[m->components[gate].owner].id);
+        at = cvm_manifest_inbound(m, CVM_CHANNEL_KIND_FILE, gate, in) ? in[0] : -1;
     }
 }
 
@@ -296,6 +393,7 @@ static void say_outputs(const struct cvm_manifest *m, json_t *list)
         if (rule.len)
             say(list, "output", "Nothing at all is handed over before, for \"%s\": %s.", o->id,
                 cvm_buf_cstr(&rule));
+        say_gates(m, o, list);
     }
     say(list, "output",
         "All outputs are handed over together or none; this manifest can run once, in one "
@@ -325,6 +423,13 @@ static void say_isolate(const struct cvm_manifest *m, json_t *list)
                 "On %s the firmware must be at least: bootloader %d, TEE %d, SNP %d, microcode %d.",
                 cvm_product_word((enum cvm_product)i), t->bootloader, t->tee, t->snp, t->microcode);
     }
+    if (s->id_block.present)
+        say(list, "isolate",
+            "The launch must be signed (ID block) by one of %u named keys%s, for version %u of the "
+            "guest or later.",
+            s->id_block.n_id_keys,
+            s->id_block.n_author_keys ? ", certified by a named author key" : "",
+            s->id_block.guest_svn);
 }
 
 json_t *cvm_manifest_explain(const struct cvm_manifest *m)
@@ -338,6 +443,8 @@ json_t *cvm_manifest_explain(const struct cvm_manifest *m)
     say_learns(m, list);
     say_data(m, list);
     say_code(m, list);
+    say_calls(m, list);
+    say_instances(m, list);
     say_outputs(m, list);
     say_isolate(m, list);
     say(list, "time", "Nobody releases or starts it after %s.", time_text(m->not_after, when));

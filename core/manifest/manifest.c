@@ -150,26 +150,27 @@ struct cvm_item cvm_manifest_item_at(const struct cvm_manifest *m, uint32_t item
                              .digest = &d->digest,
                              .max_bytes = d->max_bytes,
                              .padding = d->padding,
+                             .open = d->open,
                              .component = -1,
                              .data = (int)(item - m->n_components)};
 }
 
-uint32_t cvm_manifest_inbound(const struct cvm_manifest *m, int component,
-                              int ret[CVM_CHANNELS_MAX])
+uint32_t cvm_manifest_inbound(const struct cvm_manifest *m, enum cvm_channel_kind kind,
+                              int component, int ret[CVM_CHANNELS_MAX])
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < m->n_channels; i++)
-        if (m->channels[i].to_component == component)
+        if (m->channels[i].kind == kind && m->channels[i].to_component == component)
             ret[n++] = (int)i;
     return n;
 }
 
-uint32_t cvm_manifest_outbound(const struct cvm_manifest *m, int component,
-                               int ret[CVM_CHANNELS_MAX])
+uint32_t cvm_manifest_outbound(const struct cvm_manifest *m, enum cvm_channel_kind kind,
+                               int component, int ret[CVM_CHANNELS_MAX])
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < m->n_channels; i++)
-        if (m->channels[i].from_component == component)
+        if (m->channels[i].kind == kind && m->channels[i].from_component == component)
             ret[n++] = (int)i;
     return n;
 }
@@ -184,9 +185,13 @@ uint64_t cvm_manifest_memory_needed(const struct cvm_manifest *m)
         bytes += m->data[i].max_bytes;
     for (uint32_t i = 0; i < m->n_outputs; i++)
         bytes += m->outputs[i].max_bytes;
-    for (uint32_t i = 0; i < m->n_channels; i++)
-        if (m->channels[i].from_component >= 0 && m->channels[i].to_component >= 0)
-            bytes += m->channels[i].max_bytes;
+    for (uint32_t i = 0; i < m->n_channels; i++) {
+        const struct cvm_channel *c = &m->channels[i];
+        if (c->kind == CVM_CHANNEL_KIND_CALL)
+            bytes += 2 * c->max_call_bytes; /* a region on each side */
+        else if (c->kind == CVM_CHANNEL_KIND_FILE && c->from_component >= 0 && c->to_component >= 0)
+            bytes += c->max_bytes;
+    }
     return (bytes + (1 << 20) - 1) / (1 << 20) + CVM_MEMORY_RESERVE_MIB;
 }
 

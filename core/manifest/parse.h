@@ -20,8 +20,11 @@ int cvm_manifest_read_outputs(struct cvm_manifest *m, json_t *list,
 int cvm_manifest_read_channels(struct cvm_manifest *m, json_t *list,
                                struct cvm_error *err) CVM_MUST_USE;
 
-/* What only the whole can tell: unused things, shared paths, cycles, the order, the memory rule. */
+/* What only the whole can tell: unused things, shared paths, gates, groups and their order, the
+ * memory rule. */
 int cvm_manifest_check_graph(struct cvm_manifest *m, struct cvm_error *err) CVM_MUST_USE;
+/* Finds the groups and the order; refuses cycles. Part of the above. */
+int cvm_manifest_order(struct cvm_manifest *m, struct cvm_error *err) CVM_MUST_USE;
 
 /*
  * Helpers over a reader; on failure the reader has failed and the result is a harmless default.

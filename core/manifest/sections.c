@@ -68,28 +68,31 @@ static void read_platforms(struct cvm_json_reader *r, struct cvm_isolate *s)
         cvm_json_fail(r, CVM_E_MANIFEST_MIXED, "\"platforms\"");
 }
 
-static void read_measurements(struct cvm_json_reader *r, struct cvm_isolate *s)
+/* `min` to `max` digests, each once, into `out`; returns how many. */
+static uint32_t read_sha384_list(struct cvm_json_reader *r, const char *name, size_t min,
+                                 size_t max, uint8_t (*out)[CVM_SHA384_LEN])
 {
-    json_t *list = cvm_json_array(r, "measurements", CVM_MEASUREMENTS_MAX), *item;
+    json_t *list = cvm_json_array(r, name, max), *item;
+    uint32_t n = 0;
     size_t i;
-    if (list && json_array_size(list) == 0)
-        cvm_json_fail(r, CVM_E_MANIFEST_RANGE, "\"measurements\" is empty");
+    if (list && json_array_size(list) < min)
+        cvm_json_fail(r, CVM_E_MANIFEST_RANGE, "\"%s\" is empty", name);
     json_array_foreach(list, i, item)
     {
         const char *text = json_string_value(item);
-        uint8_t *out = s->measurements[s->n_measurements];
         if (!text || strncmp(text, "sha384:", 7) != 0 ||
-            cvm_hex_decode(text + 7, out, CVM_SHA384_LEN, NULL) < 0) {
-            cvm_json_fail(r, CVM_E_MANIFEST_DIGEST,
-                          "\"measurements\"[%zu] is not sha384: and 96 hex digits", i);
-            return;
+            cvm_hex_decode(text + 7, out[n], CVM_SHA384_LEN, NULL) < 0) {
+            cvm_json_fail(r, CVM_E_MANIFEST_DIGEST, "\"%s\"[%zu] is not sha384: and 96 hex digits",
+                          name, i);
+            return n;
         }
-        for (uint32_t k = 0; k < s->n_measurements; k++)
-            if (memcmp(s->measurements[k], out, CVM_SHA384_LEN) == 0)
-                cvm_json_fail(r, CVM_E_MANIFEST_DUPLICATE_ID,
-                              "\"measurements\"[%zu] is there twice", i);
-        s->n_measurements++;
+        for (uint32_t k = 0; k < n; k++)
+            if (memcmp(out[k], out[n], CVM_SHA384_LEN) == 0)
+                cvm_json_fail(r, CVM_E_MANIFEST_DUPLICATE_ID, "\"%s\"[%zu] is there twice", name,
+                              i);
+        n++;
     }
+    return n;
 }
 
 static void read_chips(struct cvm_json_reader *r, struct cvm_isolate *s)
@@ -170,21 +173,37 @@ static int read_guest_policy(struct cvm_isolate *s, json_t *object, struct cvm_e
     return cvm_json_end(&r);
 }
 
+static int read_id_block(struct cvm_id_block_rule *b, json_t *object, struct cvm_error *err)
+{
+    if (!object)
+        return 0;
+    struct cvm_json_reader r;
+    cvm_json_begin(&r, object, "isolate.id_block", err);
+    b->present = true;
+    b->guest_svn = (uint32_t)cvm_json_int(&r, "guest_svn", 0, UINT32_MAX);
+    b->n_id_keys = read_sha384_list(&r, "id_keys", 1, CVM_ID_KEYS_MAX, b->id_keys);
+    b->n_author_keys = read_sha384_list(&r, "author_keys", 0, CVM_ID_KEYS_MAX, b->author_keys);
+    return cvm_json_end(&r);
+}
+
 int cvm_manifest_read_isolate(struct cvm_manifest *m, json_t *object, struct cvm_error *err)
 {
     struct cvm_isolate *s = &m->isolate;
     struct cvm_json_reader r;
     cvm_json_begin(&r, object, "isolate", err);
     read_platforms(&r, s);
-    read_measurements(&r, s);
+    s->n_measurements =
+        read_sha384_list(&r, "measurements", 1, CVM_MEASUREMENTS_MAX, s->measurements);
     read_chips(&r, s);
     read_min_tcb(&r, s);
     json_t *policy = json_object_get(object, "policy") ? cvm_json_object(&r, "policy") : NULL;
+    json_t *id_block = json_object_get(object, "id_block") ? cvm_json_object(&r, "id_block") : NULL;
     s->vcpus = (uint32_t)cvm_json_int(&r, "vcpus", 1, 512);
     s->memory_mib =
         (uint64_t)cvm_json_int(&r, "memory_mib", CVM_MEMORY_RESERVE_MIB, INT64_C(1) << 22);
     s->waive = cvm_read_words(&r, "waive", cvm_protection_by_word);
     CVM_GUARD(cvm_json_end(&r));
+    CVM_GUARD(read_id_block(&s->id_block, id_block, err));
     return read_guest_policy(s, policy, err);
 }
 
@@ -233,6 +252,16 @@ static void read_args(struct cvm_json_reader *r, struct cvm_component *c)
                       total, CVM_ARGS_BYTES);
 }
 
+/* What only a library, and what only a command can be. */
+static void read_role(struct cvm_json_reader *r, struct cvm_component *c)
+{
+    c->instance = CVM_INSTANCE_RUN;
+    if (c->kind == CVM_COMPONENT_KIND_COMMAND)
+        c->gate = cvm_json_bool_opt(r, "gate", false);
+    else if (json_object_get(r->object, "instance"))
+        c->instance = (enum cvm_instance)cvm_read_word(r, "instance", cvm_instance_by_word);
+}
+
 static int read_limits(struct cvm_component *c, json_t *object, const char *component,
                        struct cvm_error *err)
 {
@@ -266,6 +295,7 @@ int cvm_manifest_read_components(struct cvm_manifest *m, json_t *list, struct cv
         c->max_bytes = (uint64_t)cvm_json_int(&r, "max_bytes", 1, COMPONENT_BYTES_LIMIT);
         c->padding = read_item_padding(&r);
         c->kind = (enum cvm_component_kind)cvm_read_word(&r, "kind", cvm_component_kind_by_word);
+        read_role(&r, c);
         read_args(&r, c);
         c->grants = cvm_read_words(&r, "grants", cvm_grant_by_word);
         c->clock = (enum cvm_clock)cvm_read_word(&r, "clock", cvm_clock_by_word);
@@ -291,9 +321,14 @@ int cvm_manifest_read_data(struct cvm_manifest *m, json_t *list, struct cvm_erro
         cvm_json_begin(&r, entry, place, err);
         read_item_id(&r, m, d->id);
         d->owner = cvm_read_participant(&r, m, "owner");
-        d->digest = cvm_json_digest(&r, "digest");
         d->max_bytes = (uint64_t)cvm_json_int(&r, "max_bytes", 1, MAX_BYTES_LIMIT);
-        d->padding = read_item_padding(&r);
+        d->open = cvm_json_bool_opt(&r, "open", false);
+        if (d->open) {
+            d->max_items = (uint32_t)cvm_json_int(&r, "max_items", 1, CVM_OPEN_ITEMS_MAX);
+        } else {
+            d->digest = cvm_json_digest(&r, "digest");
+            d->padding = read_item_padding(&r);
+        }
         CVM_GUARD(cvm_json_end(&r));
         m->n_data++;
     }

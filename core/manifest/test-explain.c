@@ -55,6 +55,75 @@ static void test_says_host_clock_and_bystanders(void **state)
     has(text, "clinic-a (Clinic A) gets no output");
 }
 
+static struct cvm_manifest together(const char *where, const char *value)
+{
+    CVM_AUTO_JSON json_t *doc = fixture_together();
+    if (where)
+        fixture_edit(doc, where, value);
+    struct cvm_manifest m = {0};
+    assert_int_equal(fixture_parse(doc, &m, NULL), 0);
+    return m;
+}
+
+static void test_says_what_runs_together(void **state)
+{
+    (void)state;
+    CVM_AUTO_MANIFEST struct cvm_manifest m = together(NULL, NULL);
+    CVM_AUTO_FREE char *text = explain(&m);
+    has(text,
+        "\"ask\" calls \"model\" (study:model/infer@1.0.0), at most 3 times, 4 KiB a call and "
+        "direction, 10000 bytes in all. A call leads both ways: \"model\" can learn what "
+        "\"ask\" passes, and \"ask\" what \"model\" answers.");
+    has(text,
+        "\"model\" remembers from call to call and is shared: through it, each of \"ask\" (of "
+        "analyst), \"tell\" (of clinic-b) can learn what the others pass.");
+    has(text, "\"score\" starts afresh for each call");
+    has(text, "\"ask\" streams to \"tell\" while both run, at most 1000 bytes.");
+    has(text, "\"feed\" is chosen at run time: clinic-a sends up to 10 items");
+    has(text, "Before it is sealed, \"answer\" passes the gate \"guard\" of clinic-b");
+    has(text, "\"model\" is a library of analyst");
+    has(text, "of the data feed (of clinic-a), rows-b (of clinic-b).");
+}
+
+/* `tell` alone makes the answer. What `ask` knows (the open input) reaches it through a shared
+ * library, and only through that. */
+static void test_shared_library_joins_its_callers(void **state)
+{
+    (void)state;
+    static const char *const KEPT_APART[] = {"components.2.instance", "\"call\""};
+    for (int shared = 0; shared < 2; shared++) {
+        CVM_AUTO_JSON json_t *doc = fixture_together();
+        fixture_edit(doc, "channels.3", NULL); /* the stream from `ask` to `tell` */
+        if (!shared)
+            fixture_edit(doc, KEPT_APART[0], KEPT_APART[1]);
+        CVM_AUTO_MANIFEST struct cvm_manifest m = {0};
+        assert_int_equal(fixture_parse(doc, &m, NULL), 0);
+        CVM_AUTO_FREE char *text = explain(&m);
+        if (shared)
+            has(text,
+                "whatever the code score (of analyst), model (of analyst), ask (of "
+                "analyst), tell (of clinic-b), guard (of clinic-b) makes of the data feed (of "
+                "clinic-a), rows-b");
+        else
+            has(text, "whatever the code score (of analyst), model (of analyst), tell (of "
+                      "clinic-b), guard (of clinic-b) makes of the data rows-b (of clinic-b).");
+    }
+}
+
+/* Two libraries that each live for one call, and one behind them that lives for the run. */
+static void test_joined_at_a_distance(void **state)
+{
+    (void)state;
+    CVM_AUTO_JSON json_t *doc = fixture_together();
+    fixture_edit(doc, "channels.3", NULL);
+    fixture_edit(doc, "components.2.instance", "\"call\"");
+    fixture_edit(doc, "components.3.instance", "\"run\"");
+    CVM_AUTO_MANIFEST struct cvm_manifest m = {0};
+    assert_int_equal(fixture_parse(doc, &m, NULL), 0);
+    CVM_AUTO_FREE char *text = explain(&m);
+    has(text, "makes of the data feed (of clinic-a), rows-b (of clinic-b).");
+}
+
 static void test_wraps(void **state)
 {
     (void)state;
@@ -139,6 +208,35 @@ static void test_diff(void **state)
     }
 }
 
+static void test_diff_of_what_runs_together(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *where, *value, *risk, *place;
+    } EDITS[] = {
+        {"components.4.gate", "false", "high", "components[guard].gate"},
+        {"components.4.gate", NULL, "high", "components[guard].gate"},
+        {"components.3.instance", "\"run\"", "high", "components[score].instance"},
+        {"data.0.max_items", "11", "low", "data[feed].max_items"},
+        {"channels.0.max_calls", "4", "low",
+         "channels[ask -> model study:model/infer@1.0.0].max_calls"},
+        {"channels.0.max_call_bytes", "5", "low",
+         "channels[ask -> model study:model/infer@1.0.0].max_call_bytes"},
+        {"channels.1", NULL, "medium", "channels[tell -> model study:model/infer@1.0.0]"},
+        {"channels.2.interface", "\"study:score/two\"", "high",
+         "channels[model -> score study:score/two]"},
+        {"channels.3", NULL, "medium", "channels[ask:/dev/stdout -> tell:/dev/stdin]"},
+    };
+    CVM_AUTO_MANIFEST struct cvm_manifest a = together(NULL, NULL);
+    for (size_t i = 0; i < sizeof EDITS / sizeof EDITS[0]; i++) {
+        CVM_AUTO_MANIFEST struct cvm_manifest b = together(EDITS[i].where, EDITS[i].value);
+        CVM_AUTO_JSON json_t *list = cvm_manifest_diff(&a, &b);
+        assert_string_equal(first_risk(list), EDITS[i].risk);
+        assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "place")),
+                            EDITS[i].place);
+    }
+}
+
 static void test_diff_riskiest_first(void **state)
 {
     (void)state;
@@ -164,9 +262,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_says_who_learns_what),
         cmocka_unit_test(test_says_host_clock_and_bystanders),
+        cmocka_unit_test(test_says_what_runs_together),
+        cmocka_unit_test(test_shared_library_joins_its_callers),
+        cmocka_unit_test(test_joined_at_a_distance),
         cmocka_unit_test(test_wraps),
         cmocka_unit_test(test_spoken_digest),
         cmocka_unit_test(test_diff),
+        cmocka_unit_test(test_diff_of_what_runs_together),
         cmocka_unit_test(test_diff_riskiest_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

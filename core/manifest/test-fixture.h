@@ -142,6 +142,68 @@ FIXTURE json_t *fixture_document(void)
     return m;
 }
 
+/*
+ * The same parties, and components that run together: `ask` calls `model` (for the run), which
+ * calls `score` (a fresh one for each call); `tell` calls `model`, too, and takes what `ask`
+ * streams; `feed` is an open input of clinic-a that `ask` reads; the gate `guard` stands before
+ * `answer`.
+ */
+FIXTURE json_t *fixture_together(void)
+{
+    json_t *m = fixture_document(), *list;
+    static const char *const COMPONENTS[] = {
+        "{\"id\":\"ask\",\"owner\":\"analyst\",\"kind\":\"command\",\"grants\":[\"wasi:cli\"]}",
+        "{\"id\":\"tell\",\"owner\":\"clinic-b\",\"kind\":\"command\","
+        "\"grants\":[\"wasi:cli\",\"wasi:filesystem\"]}",
+        "{\"id\":\"model\",\"owner\":\"analyst\",\"kind\":\"library\",\"grants\":[\"wasi:cli\","
+        "\"wasi:filesystem\"]}",
+        "{\"id\":\"score\",\"owner\":\"analyst\",\"kind\":\"library\",\"instance\":\"call\","
+        "\"grants\":[]}",
+        "{\"id\":\"guard\",\"owner\":\"clinic-b\",\"kind\":\"command\",\"gate\":true,"
+        "\"grants\":[\"wasi:cli\",\"wasi:filesystem\"]}"};
+    json_object_set_new(m, "components", list = json_array());
+    for (size_t i = 0; i < sizeof COMPONENTS / sizeof COMPONENTS[0]; i++) {
+        json_t *c = fixture_item(COMPONENTS[i], COMPONENTS[i]);
+        json_object_set_new(c, "max_bytes", json_integer(65536));
+        json_object_set_new(c, "clock", json_string("none"));
+        json_object_set_new(c, "random", json_string("none"));
+        json_object_set_new(
+            c, "limits",
+            fixture_json("{\"memory_bytes\":1048576,\"cpu_ms\":1000,\"wall_ms\":2000}"));
+        json_array_append_new(list, c);
+    }
+    json_object_set_new(m, "data", list = json_array());
+    json_array_append_new(list,
+                          fixture_json("{\"id\":\"feed\",\"owner\":\"clinic-a\",\"open\":true,"
+                                       "\"max_items\":10,\"max_bytes\":65536}"));
+    json_array_append_new(
+        list,
+        fixture_item("{\"id\":\"rows-b\",\"owner\":\"clinic-b\",\"max_bytes\":65536}", "rows-b"));
+    json_object_set_new(
+        m, "channels",
+        fixture_json(
+            "[{\"kind\":\"call\",\"from\":\"ask\",\"to\":\"model\",\"interface\":"
+            "\"study:model/"
+            "infer@1.0.0\",\"max_calls\":3,\"max_call_bytes\":4096,\"max_bytes\":10000},"
+            "{\"kind\":\"call\",\"from\":\"tell\",\"to\":\"model\",\"interface\":"
+            "\"study:model/infer@1.0.0\",\"max_calls\":5,\"max_bytes\":10000},"
+            "{\"kind\":\"call\",\"from\":\"model\",\"to\":\"score\",\"interface\":"
+            "\"study:score/one\",\"max_calls\":100,\"max_bytes\":10000},"
+            "{\"kind\":\"stream\",\"from\":\"ask\",\"from_path\":\"/dev/stdout\",\"to\":\"tell\","
+            "\"to_path\":\"/dev/stdin\",\"max_bytes\":1000},"
+            "{\"kind\":\"stream\",\"from\":\"feed\",\"to\":\"ask\",\"to_path\":\"/dev/stdin\"},"
+            "{\"kind\":\"file\",\"from\":\"rows-b\",\"to\":\"model\",\"to_path\":\"in/model\"},"
+            "{\"kind\":\"file\",\"from\":\"tell\",\"from_path\":\"out/a\",\"to\":\"guard\","
+            "\"to_path\":\"in/a\"},"
+            "{\"kind\":\"file\",\"from\":\"guard\",\"from_path\":\"/dev/"
+            "stdout\",\"to\":\"answer\"}]"));
+    json_object_set_new(
+        m, "outputs",
+        fixture_json("[{\"id\":\"answer\",\"recipients\":[\"clinic-a\"],\"max_bytes\":"
+                     "65536,\"padding\":\"max\",\"release\":[]}]"));
+    return m;
+}
+
 FIXTURE int fixture_parse(const json_t *document, struct cvm_manifest *ret, struct cvm_error *err)
 {
     CVM_AUTO_BUF struct cvm_buf bytes = {0};

@@ -52,15 +52,19 @@ static void test_order_and_channels(void **state)
     assert_int_equal(m.order[0], 1); /* clean feeds train */
     assert_int_equal(m.order[1], 0);
     int list[CVM_CHANNELS_MAX];
-    assert_int_equal(cvm_manifest_inbound(&m, 0, list), 2);
+    assert_int_equal(cvm_manifest_inbound(&m, CVM_CHANNEL_KIND_FILE, 0, list), 2);
     assert_int_equal(list[0], 0);
     assert_int_equal(list[1], 2);
-    assert_int_equal(cvm_manifest_outbound(&m, 0, list), 2);
-    assert_int_equal(cvm_manifest_outbound(&m, 1, list), 1);
+    assert_int_equal(cvm_manifest_outbound(&m, CVM_CHANNEL_KIND_FILE, 0, list), 2);
+    assert_int_equal(cvm_manifest_outbound(&m, CVM_CHANNEL_KIND_FILE, 1, list), 1);
     /* 1 MiB + 64 KiB items, 2 MiB data, 132 KiB outputs, 2 MiB channel, 65 MiB memory: 70.2,
      * rounded up, and the reserve */
     assert_int_equal(cvm_manifest_memory_needed(&m), 71 + 128);
 }
+
+#define ID_KEY                                                                                     \
+    "\"sha384:abababababababababababababababababababababababab"                                    \
+    "abababababababababababababababababababababababab\""
 
 static void test_accepts(void **state)
 {
@@ -75,6 +79,8 @@ static void test_accepts(void **state)
          "{\"turin\":{\"bootloader\":1,\"fmc\":2,\"microcode\":255,\"snp\":0,\"tee\":4}}"},
         {"isolate.policy",
          "{\"abi_major\":1,\"abi_minor\":55,\"single_socket\":true,\"smt\":false}"},
+        {"isolate.id_block",
+         "{\"author_keys\":[" ID_KEY "],\"guest_svn\":4,\"id_keys\":[" ID_KEY "]}"},
         {"isolate.memory_mib", "199"},
         {"components.0.limits.fuel", "1000"},
         {"components.0.padding", "\"none\""},
@@ -95,10 +101,12 @@ static void test_accepts(void **state)
     }
 }
 
-static const struct {
+struct edit {
     const char *where, *value;
     enum cvm_code code;
-} BAD[] = {
+};
+
+static const struct edit BAD[] = {
     {"version", "2", CVM_E_MANIFEST_VERSION},
     {"version", "\"1\"", CVM_E_JSON_TYPE},
     {"version", NULL, CVM_E_JSON_MISSING},
@@ -146,6 +154,19 @@ static const struct {
     {"isolate.policy",
      "{\"abi_major\":1,\"abi_minor\":55,\"debug\":true,\"single_socket\":true,\"smt\":false}",
      CVM_E_JSON_UNKNOWN},
+    {"isolate.id_block", "{\"author_keys\":[],\"guest_svn\":1}", CVM_E_JSON_MISSING},
+    {"isolate.id_block", "{\"author_keys\":[],\"guest_svn\":1,\"id_keys\":[]}",
+     CVM_E_MANIFEST_RANGE},
+    {"isolate.id_block", "{\"author_keys\":[],\"guest_svn\":4294967296,\"id_keys\":[" ID_KEY "]}",
+     CVM_E_MANIFEST_RANGE},
+    {"isolate.id_block", "{\"author_keys\":[],\"guest_svn\":1,\"id_keys\":[\"sha384:00\"]}",
+     CVM_E_MANIFEST_DIGEST},
+    {"isolate.id_block",
+     "{\"author_keys\":[" ID_KEY "," ID_KEY "],\"guest_svn\":1,\"id_keys\":[" ID_KEY "]}",
+     CVM_E_MANIFEST_DUPLICATE_ID},
+    {"isolate.id_block", "{\"author_keys\":[],\"guest_svn\":1,\"id_keys\":[" ID_KEY "],\"key\":1}",
+     CVM_E_JSON_UNKNOWN},
+    {"isolate.id_block", "[]", CVM_E_JSON_TYPE},
     {"isolate.vcpus", "0", CVM_E_MANIFEST_RANGE},
     {"isolate.memory_mib", "198", CVM_E_MANIFEST_MEMORY},
     {"isolate.waive", "[\"hardware\"]", CVM_E_MANIFEST_ENUM},
@@ -186,8 +207,12 @@ static const struct {
     /* channels */
     {"channels.0", NULL, CVM_E_MANIFEST_UNUSED},
     {"channels.3", NULL, CVM_E_MANIFEST_GRAPH},
-    {"channels.0.kind", "\"call\"", CVM_E_CHANNEL_KIND},
-    {"channels.0.kind", "\"stream\"", CVM_E_CHANNEL_KIND},
+    {"channels.0.kind", "\"call\"", CVM_E_MANIFEST_GRAPH},   /* from a data item */
+    {"channels.0.kind", "\"stream\"", CVM_E_MANIFEST_GRAPH}, /* from one that is not open */
+    {"components.0.instance", "\"run\"", CVM_E_JSON_UNKNOWN},
+    {"components.0.gate", "true", CVM_E_MANIFEST_GRAPH},
+    {"data.0.max_items", "5", CVM_E_JSON_UNKNOWN},
+    {"data.0.open", "true", CVM_E_JSON_MISSING},
     {"channels.0.kind", "\"pipe\"", CVM_E_MANIFEST_ENUM},
     {"channels.0.from", "\"rows-z\"", CVM_E_MANIFEST_UNKNOWN_REF},
     {"channels.0.to", "\"seed\"", CVM_E_MANIFEST_UNKNOWN_REF},
@@ -242,21 +267,154 @@ static const struct {
     {"outputs.2.diagnostics", "1", CVM_E_JSON_TYPE},
 };
 
-static void test_refuses(void **state)
+#define CALL(from, to, interface)                                                                  \
+    "{\"kind\":\"call\",\"from\":\"" from "\",\"to\":\"" to                                        \
+    "\",\"interface\":\"" interface "\",\"max_calls\":1,\"max_bytes\":1}"
+#define STREAM(from, to)                                                                           \
+    "{\"kind\":\"stream\",\"from\":\"" from "\",\"from_path\":\"/dev/stdout\",\"to\":\"" to        \
+    "\",\"to_path\":\"/dev/stdin\",\"max_bytes\":1}"
+#define FILE_CHANNEL(from, to)                                                                     \
+    "{\"kind\":\"file\",\"from\":\"" from "\",\"from_path\":\"out/x\",\"to\":\"" to                \
+    "\",\"to_path\":\"in/x\"}"
+
+/* Edits of the manifest whose components run together. */
+static const struct edit BAD_TOGETHER[] = {
+    /* calls */
+    {"channels.+", CALL("tell", "ask", "a:b/c"), CVM_E_MANIFEST_GRAPH}, /* a command */
+    {"channels.+", CALL("ask", "answer", "a:b/c"), CVM_E_MANIFEST_GRAPH},
+    {"channels.+", CALL("feed", "model", "a:b/c"), CVM_E_MANIFEST_GRAPH},
+    {"channels.+", CALL("ask", "nothing", "a:b/c"), CVM_E_MANIFEST_UNKNOWN_REF},
+    {"channels.+", CALL("ask", "score", "study:model/infer@1.0.0"), CVM_E_MANIFEST_DUPLICATE_ID},
+    {"channels.+", CALL("score", "model", "a:b/c"), CVM_E_MANIFEST_CYCLE},
+    {"channels.+", CALL("model", "model", "a:b/c"), CVM_E_MANIFEST_CYCLE},
+    {"channels.0.interface", "\"wasi:filesystem/types@0.2.0\"", CVM_E_MANIFEST_INTERFACE},
+    {"channels.0.interface", "\"infer\"", CVM_E_MANIFEST_INTERFACE},
+    {"channels.0.interface", "\"study:model\"", CVM_E_MANIFEST_INTERFACE},
+    {"channels.0.interface", "\"study:model/\"", CVM_E_MANIFEST_INTERFACE},
+    {"channels.0.interface", "\"study:model/infer@\"", CVM_E_MANIFEST_INTERFACE},
+    {"channels.0.interface", "\"study:model/infer@1\"", CVM_E_MANIFEST_INTERFACE},
+    {"channels.0.interface", "\"study:model/infer@1.0.0 \"", CVM_E_MANIFEST_INTERFACE},
+    {"channels.0.interface", "\"study:model/in--fer\"", CVM_E_MANIFEST_INTERFACE},
+    {"channels.0.interface", "\"Study:model/infer\"", CVM_E_MANIFEST_INTERFACE},
+    {"channels.0.interface", "\"study:model/infer\\n\"", CVM_E_MANIFEST_INTERFACE},
+    {"channels.0.max_calls", "0", CVM_E_MANIFEST_RANGE},
+    {"channels.0.max_calls", NULL, CVM_E_JSON_MISSING},
+    {"channels.0.max_bytes", NULL, CVM_E_JSON_MISSING},
+    {"channels.0.max_bytes", "1099511627777", CVM_E_MANIFEST_RANGE},
+    {"channels.0.max_call_bytes", "268435457", CVM_E_MANIFEST_RANGE},
+    {"channels.0.to_path", "\"in/x\"", CVM_E_JSON_UNKNOWN},
+    {"channels.5.interface", "\"a:b/c\"", CVM_E_JSON_UNKNOWN}, /* of a file channel */
+    {"channels.5.max_calls", "1", CVM_E_JSON_UNKNOWN},
+    {"channels.3.max_calls", "1", CVM_E_JSON_UNKNOWN}, /* of a stream */
+    {"channels.2", NULL, CVM_E_MANIFEST_UNUSED},       /* `score` is then reached by nobody */
+    {"isolate.memory_mib", "137", CVM_E_MANIFEST_MEMORY},
+    /* libraries */
+    {"components.2.instance", "\"forever\"", CVM_E_MANIFEST_ENUM},
+    {"components.2.gate", "true", CVM_E_JSON_UNKNOWN},
+    {"components.2.kind", "\"command\"", CVM_E_MANIFEST_GRAPH},
+    {"channels.+", STREAM("score", "model"), CVM_E_MANIFEST_GRAPH}, /* lives for one call */
+    {"channels.+", STREAM("model", "score"), CVM_E_MANIFEST_GRAPH},
+    {"channels.7.from", "\"score\"", CVM_E_MANIFEST_GRAPH},
+    /* streams */
+    {"channels.4.to", "\"tell\"", CVM_E_MANIFEST_PATH},            /* a second one into it */
+    {"channels.+", STREAM("ask", "model"), CVM_E_MANIFEST_PATH},   /* a second one out of it */
+    {"channels.+", STREAM("model", "tell"), CVM_E_MANIFEST_CYCLE}, /* which calls it */
+    {"channels.+", STREAM("tell", "ask"), CVM_E_MANIFEST_CYCLE},
+    {"channels.+", STREAM("rows-b", "model"), CVM_E_MANIFEST_GRAPH},
+    {"channels.3.from_path", "\"out/x\"", CVM_E_MANIFEST_PATH},
+    {"channels.3.to_path", "\"in/x\"", CVM_E_MANIFEST_PATH},
+    {"channels.3.max_bytes", NULL, CVM_E_JSON_MISSING},
+    {"channels.3.to", "\"answer\"", CVM_E_MANIFEST_GRAPH},
+    {"components.1.grants", "[\"wasi:filesystem\"]", CVM_E_MANIFEST_GRAPH},
+    {"components.0.grants", "[]", CVM_E_MANIFEST_GRAPH},
+    /* groups: a file is there when its writer has ended */
+    {"channels.+", FILE_CHANNEL("ask", "tell"), CVM_E_MANIFEST_CYCLE},
+    {"channels.+", FILE_CHANNEL("model", "ask"), CVM_E_MANIFEST_CYCLE},
+    /* open inputs */
+    {"channels.4.kind", "\"file\"", CVM_E_MANIFEST_GRAPH},
+    {"channels.4.max_bytes", "5", CVM_E_JSON_UNKNOWN},
+    {"channels.+",
+     "{\"kind\":\"stream\",\"from\":\"feed\",\"to\":\"model\",\"to_path\":\"/dev/stdin\"}",
+     CVM_E_MANIFEST_GRAPH},
+    {"channels.4", NULL, CVM_E_MANIFEST_UNUSED},
+    {"data.0.max_items", "0", CVM_E_MANIFEST_RANGE},
+    {"data.0.max_items", "4001", CVM_E_MANIFEST_RANGE},
+    {"data.0.max_items", NULL, CVM_E_JSON_MISSING},
+    {"data.0.digest", "\"sha256:00\"", CVM_E_JSON_UNKNOWN},
+    {"data.0.padding", "\"max\"", CVM_E_JSON_UNKNOWN},
+    {"data.0.open", "1", CVM_E_JSON_TYPE},
+    /* gates */
+    {"components.4.owner", "\"analyst\"", CVM_E_MANIFEST_GRAPH}, /* owns no data */
+    {"components.4.gate", "1", CVM_E_JSON_TYPE},
+    {"channels.+", FILE_CHANNEL("tell", "guard"), CVM_E_MANIFEST_GRAPH},
+    {"channels.+", "{\"kind\":\"file\",\"from\":\"rows-b\",\"to\":\"guard\",\"to_path\":\"in/b\"}",
+     CVM_E_MANIFEST_GRAPH},
+    {"channels.6.from", "\"rows-b\"", CVM_E_JSON_UNKNOWN},
+    {"channels.+", CALL("guard", "model", "a:b/c"), CVM_E_MANIFEST_GRAPH},
+    {"channels.7.to", "\"tell\"", CVM_E_JSON_MISSING},
+    {"channels.7", NULL, CVM_E_MANIFEST_GRAPH},
+};
+
+static void refuses(json_t *(*document)(void), const struct edit *edits, size_t n)
 {
-    (void)state;
-    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
-        CVM_AUTO_JSON json_t *doc = fixture_document();
-        fixture_edit(doc, BAD[i].where, BAD[i].value);
+    for (size_t i = 0; i < n; i++) {
+        CVM_AUTO_JSON json_t *doc = document();
+        fixture_edit(doc, edits[i].where, edits[i].value);
         CVM_AUTO_MANIFEST struct cvm_manifest m = {0};
         struct cvm_error err = {0};
         if (fixture_parse(doc, &m, &err) == 0)
-            fail_msg("%s = %s accepted", BAD[i].where, BAD[i].value);
-        if (err.code != BAD[i].code)
-            fail_msg("%s = %s: %s (%s), not %s", BAD[i].where, BAD[i].value,
-                     cvm_code_info(err.code)->name, err.message, cvm_code_info(BAD[i].code)->name);
+            fail_msg("%s = %s accepted", edits[i].where, edits[i].value);
+        if (err.code != edits[i].code)
+            fail_msg("%s = %s: %s (%s), not %s", edits[i].where, edits[i].value,
+                     cvm_code_info(err.code)->name, err.message,
+                     cvm_code_info(edits[i].code)->name);
         assert_null(m.bytes);
     }
+}
+
+static void test_refuses(void **state)
+{
+    (void)state;
+    refuses(fixture_document, BAD, sizeof BAD / sizeof BAD[0]);
+    refuses(fixture_together, BAD_TOGETHER, sizeof BAD_TOGETHER / sizeof BAD_TOGETHER[0]);
+}
+
+static void test_reads_what_runs_together(void **state)
+{
+    (void)state;
+    CVM_AUTO_JSON json_t *doc = fixture_together();
+    CVM_AUTO_MANIFEST struct cvm_manifest m = {0};
+    assert_int_equal(fixture_parse(doc, &m, NULL), 0);
+    assert_int_equal(m.channels[0].kind, CVM_CHANNEL_KIND_CALL);
+    assert_string_equal(m.channels[0].interface, "study:model/infer@1.0.0");
+    assert_int_equal(m.channels[0].max_calls, 3);
+    assert_int_equal(m.channels[0].max_call_bytes, 4096);
+    assert_int_equal(m.channels[0].max_bytes, 10000);
+    assert_int_equal(m.channels[1].max_call_bytes, CVM_CALL_BYTES_DEFAULT);
+    assert_int_equal(m.channels[3].kind, CVM_CHANNEL_KIND_STREAM);
+    assert_int_equal(m.channels[4].from_data, 0);
+    assert_int_equal(m.channels[4].max_bytes, 65536);
+    assert_int_equal(m.components[2].instance, CVM_INSTANCE_RUN);
+    assert_int_equal(m.components[3].instance, CVM_INSTANCE_CALL);
+    assert_true(m.components[4].gate);
+    assert_false(m.components[0].gate);
+    assert_true(m.data[0].open && cvm_manifest_item_at(&m, 5).open);
+    assert_int_equal(m.data[0].max_items, 10);
+    int list[CVM_CHANNELS_MAX];
+    assert_int_equal(cvm_manifest_inbound(&m, CVM_CHANNEL_KIND_CALL, 2, list), 2);
+    assert_int_equal(cvm_manifest_inbound(&m, CVM_CHANNEL_KIND_FILE, 2, list), 1);
+    assert_int_equal(cvm_manifest_outbound(&m, CVM_CHANNEL_KIND_STREAM, 0, list), 1);
+    /* Two groups; callees and readers come first: score, model, tell, ask; then the gate. */
+    static const int ORDER[] = {3, 2, 1, 0, 4};
+    assert_int_equal(m.n_groups, 2);
+    assert_int_equal(m.groups[0].n, 4);
+    assert_int_equal(m.groups[1].first, 4);
+    assert_memory_equal(m.order, ORDER, sizeof ORDER);
+    assert_int_equal(m.components[3].group, 0);
+    assert_int_equal(m.components[4].group, 1);
+    /* 5 x 64 KiB + 5 MiB components, 128 KiB data, 64 KiB output, 16 MiB file channel, regions of
+     * 2 x (4 KiB + 1 MiB + 1 MiB) */
+    assert_int_equal(cvm_manifest_memory_needed(&m), 26 + 128);
 }
 
 static void test_duplicate_keys_of_parties(void **state)
@@ -318,6 +476,11 @@ static void test_cycle_is_named(void **state)
     assert_int_equal(fixture_parse(doc, &m, &err), -1);
     assert_true(strstr(err.got, "train <- clean <- train") ||
                 strstr(err.got, "clean <- train <- clean"));
+    CVM_AUTO_JSON json_t *calls = fixture_together();
+    fixture_edit(calls, "channels.+", CALL("score", "model", "a:b/c"));
+    assert_int_equal(fixture_parse(calls, &m, &err), -1);
+    assert_true(strstr(err.got, "model -> score -> model") ||
+                strstr(err.got, "score -> model -> score"));
 }
 
 static void test_largest(void **state)
@@ -339,6 +502,18 @@ static void test_largest(void **state)
     json_array_remove(list, 32);
     assert_int_equal(fixture_parse(doc, &m, &err), 0);
     assert_int_equal(m.n_participants, 32);
+    cvm_manifest_free(&m);
+    CVM_AUTO_JSON json_t *wide = fixture_document(); /* 257 channels at one component */
+    for (int i = 0; i < 253; i++) {
+        CVM_AUTO_FREE char *text = cvm_printf(
+            "{\"kind\":\"file\",\"from\":\"rows-a\",\"to\":\"train\",\"to_path\":\"in/%d\"}", i);
+        fixture_edit(wide, "channels.+", text);
+    }
+    assert_int_equal(fixture_parse(wide, &m, &err), -1);
+    assert_int_equal(err.code, CVM_E_MANIFEST_RANGE);
+    json_array_remove(json_object_get(wide, "channels"), 10);
+    assert_int_equal(fixture_parse(wide, &m, NULL), 0);
+    assert_int_equal(m.n_channels, 257);
 }
 
 int main(void)
@@ -348,6 +523,7 @@ int main(void)
         cmocka_unit_test(test_order_and_channels),
         cmocka_unit_test(test_accepts),
         cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_reads_what_runs_together),
         cmocka_unit_test(test_duplicate_keys_of_parties),
         cmocka_unit_test(test_only_canonical_bytes),
         cmocka_unit_test(test_cycle_is_named),

@@ -85,16 +85,27 @@ bool cvm_policy_is_admitted(const struct cvm_policy_state *s, uint32_t item)
 }
 
 /*@
+  requires \valid_read(r) && item < CVM_POLICY_ITEMS;
+  assigns \nothing;
+  ensures \result != 0 <==> cvm_open(r, item);
+*/
+static bool is_open(const struct cvm_policy_rules *r, uint32_t item)
+{
+    return r->open[item / 64] >> item % 64 & 1;
+}
+
+/*@
   requires cvm_rules_valid(r) && \valid_read(s);
   assigns \nothing;
   ensures \result != 0 ==> s->phase == CVM_PHASE_FILLING && item < r->n_items &&
-    cvm_bit(s->released, r->owner[item]) && !cvm_admitted(s, item);
+    cvm_bit(s->released, r->owner[item]) && !cvm_admitted(s, item) && !cvm_open(r, item);
 */
 bool cvm_policy_wants_item(const struct cvm_policy_rules *r, const struct cvm_policy_state *s,
                            uint32_t item)
 {
     return in(s, CVM_PHASE_FILLING, CVM_PHASE_FILLING) && item < r->n_items &&
-           has(s->released, r->owner[item]) && !cvm_policy_is_admitted(s, item);
+           has(s->released, r->owner[item]) && !cvm_policy_is_admitted(s, item) &&
+           !is_open(r, item);
 }
 
 /*@
@@ -115,12 +126,12 @@ static bool everything_admitted(const struct cvm_policy_rules *r, const struct c
 {
     /*@
       loop invariant 0 <= i <= r->n_items;
-      loop invariant \forall integer k; 0 <= k < i ==> cvm_admitted(s, k);
+      loop invariant \forall integer k; 0 <= k < i ==> cvm_admitted(s, k) || cvm_open(r, k);
       loop assigns i;
       loop variant r->n_items - i;
     */
     for (uint32_t i = 0; i < r->n_items; i++)
-        if (!cvm_policy_is_admitted(s, i))
+        if (!cvm_policy_is_admitted(s, i) && !is_open(r, i))
             return false;
     return true;
 }
@@ -327,6 +338,22 @@ static enum cvm_code act_abort(const struct cvm_policy_rules *r, struct cvm_poli
     return code;
 }
 
+/* Before anything runs a participant may still take back what it gave. */
+static enum cvm_code act_withdraw(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
+                                  const struct cvm_policy_request *q)
+{
+    enum cvm_code code = check_act(r, s, q);
+    if (code == CVM_E_TOO_MANY_ACTS)
+        code = CVM_OK;
+    if (code == CVM_OK && !in(s, CVM_PHASE_LOCKED, CVM_PHASE_FILLING))
+        code = CVM_E_WRONG_PHASE;
+    if (code == CVM_OK)
+        code = fault(s, CVM_E_WITHDRAWN);
+    if (code == CVM_OK)
+        count_act(s, q);
+    return code;
+}
+
 static enum cvm_code item(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
                           const struct cvm_policy_request *q)
 {
@@ -392,6 +419,96 @@ static enum cvm_code component_ended(const struct cvm_policy_rules *r, struct cv
 }
 
 /*@
+  requires \valid_read(s) && c < 64;
+  assigns \nothing;
+  ensures \result != 0 <==> cvm_runs(s, c);
+*/
+static bool runs(const struct cvm_policy_state *s, uint32_t c)
+{
+    return (s->started >> c & 1) && !(s->ended_ok >> c & 1);
+}
+
+/* Spends calls and bytes of a channel together or not at all. */
+/*@
+  requires \valid_read(rule) && \valid(spent) && \separated(rule, spent);
+  requires spent->calls <= rule->max_calls && spent->bytes <= rule->max_bytes;
+  assigns spent->calls, spent->bytes;
+  ensures refused: \result != CVM_OK ==>
+    spent->calls == \old(spent->calls) && spent->bytes == \old(spent->bytes);
+  ensures \result == CVM_OK ==> spent->calls == \old(spent->calls) + calls &&
+    spent->bytes == \old(spent->bytes) + bytes;
+  ensures within: spent->calls <= rule->max_calls && spent->bytes <= rule->max_bytes;
+*/
+static enum cvm_code spend(const struct cvm_policy_channel *rule, struct cvm_policy_spent *spent,
+                           uint64_t calls, uint64_t bytes)
+{
+    if (calls > rule->max_calls - spent->calls)
+        return CVM_E_CHANNEL_CALLS;
+    if (bytes > rule->max_bytes - spent->bytes)
+        return CVM_E_CHANNEL_BYTES;
+    spent->calls += calls;
+    spent->bytes += bytes;
+    return CVM_OK;
+}
+
+/* A call, or the reply to the one that is open, while both ends run. */
+/*@
+  requires cvm_rules_valid(r) && \valid(s) && \valid_read(q);
+  requires \separated(r, s) && \separated(q, s);
+  requires \forall integer c; 0 <= c < r->n_channels ==> cvm_within(r, s, c);
+  assigns s->spent[q->channel];
+  ensures refused: \result != CVM_OK ==> cvm_same{Pre, Post}(s);
+  ensures running: \result == CVM_OK ==> s->phase == CVM_PHASE_RUNNING &&
+    q->channel < r->n_channels && q->bytes <= r->channels[q->channel].max_call_bytes;
+  ensures within: \forall integer c; 0 <= c < r->n_channels ==> cvm_within(r, s, c);
+*/
+static enum cvm_code call(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
+                          const struct cvm_policy_request *q)
+{
+    if (s->phase != CVM_PHASE_RUNNING)
+        return wrong_phase(s);
+    if (q->channel >= r->n_channels)
+        return CVM_E_CELL_MESSAGE;
+    const struct cvm_policy_channel *rule = &r->channels[q->channel];
+    struct cvm_policy_spent *spent = &s->spent[q->channel];
+    bool reply = q->kind == CVM_REQUEST_CALL_REPLY;
+    if (rule->carries != CVM_CARRIES_CALLS || !runs(s, rule->from) || !runs(s, rule->to) ||
+        spent->open != reply)
+        return CVM_E_CELL_MESSAGE;
+    if (q->bytes > rule->max_call_bytes)
+        return CVM_E_CALL_BYTES;
+    enum cvm_code code = spend(rule, spent, reply ? 0 : 1, q->bytes);
+    if (code == CVM_OK)
+        spent->open = reply ? 0 : 1;
+    return code;
+}
+
+/* Bytes of a stream, while its reader runs; what the writer left may come after its end. */
+/*@
+  requires cvm_rules_valid(r) && \valid(s) && \valid_read(q);
+  requires \separated(r, s) && \separated(q, s);
+  requires \forall integer c; 0 <= c < r->n_channels ==> cvm_within(r, s, c);
+  assigns s->spent[q->channel];
+  ensures refused: \result != CVM_OK ==> cvm_same{Pre, Post}(s);
+  ensures running: \result == CVM_OK ==>
+    s->phase == CVM_PHASE_RUNNING && q->channel < r->n_channels;
+  ensures within: \forall integer c; 0 <= c < r->n_channels ==> cvm_within(r, s, c);
+*/
+static enum cvm_code stream(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
+                            const struct cvm_policy_request *q)
+{
+    if (s->phase != CVM_PHASE_RUNNING)
+        return wrong_phase(s);
+    if (q->channel >= r->n_channels)
+        return CVM_E_CELL_MESSAGE;
+    const struct cvm_policy_channel *rule = &r->channels[q->channel];
+    if (rule->carries != CVM_CARRIES_STREAM || !(s->started >> rule->from & 1) ||
+        !runs(s, rule->to))
+        return CVM_E_CELL_MESSAGE;
+    return spend(rule, &s->spent[q->channel], 0, q->bytes);
+}
+
+/*@
   requires cvm_rules_valid(r) && \valid(s) && \separated(r, s);
   requires s->phase <= CVM_PHASE_ABORTED;
   assigns s->phase, s->result;
@@ -409,6 +526,33 @@ static enum cvm_code release_outputs(const struct cvm_policy_rules *r, struct cv
     return move(s, CVM_PHASE_RELEASING);
 }
 
+/* One item of an open input, from its owner, in order, while its reader may still read it. */
+static enum cvm_code act_item(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
+                              const struct cvm_policy_request *q)
+{
+    enum cvm_code code = check_act(r, s, q);
+    if (code != CVM_OK)
+        return code;
+    if (s->phase != CVM_PHASE_RUNNING)
+        return CVM_E_WRONG_PHASE;
+    if (q->channel >= r->n_channels || r->channels[q->channel].carries != CVM_CARRIES_ITEMS)
+        return CVM_E_ACT_ITEM;
+    const struct cvm_policy_channel *rule = &r->channels[q->channel];
+    struct cvm_policy_spent *spent = &s->spent[q->channel];
+    if (r->owner[rule->from] != q->participant)
+        return CVM_E_NOT_OWNER;
+    if (spent->open || (s->ended_ok >> rule->to & 1))
+        return CVM_E_INPUT_ENDED;
+    if (q->number != spent->calls + 1)
+        return CVM_E_ITEM_SEQUENCE;
+    code = spend(rule, spent, 1, q->bytes);
+    if (code != CVM_OK)
+        return code;
+    spent->open = q->last ? 1 : 0;
+    count_act(s, q);
+    return CVM_OK;
+}
+
 enum cvm_code cvm_policy_step(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
                               const struct cvm_policy_request *q)
 {
@@ -423,8 +567,12 @@ enum cvm_code cvm_policy_step(const struct cvm_policy_rules *r, struct cvm_polic
         return act_approve(r, s, q);
     case CVM_REQUEST_ACT_TIME:
         return act_time(r, s, q);
+    case CVM_REQUEST_ACT_WITHDRAW:
+        return act_withdraw(r, s, q);
     case CVM_REQUEST_ACT_ABORT:
         return act_abort(r, s, q);
+    case CVM_REQUEST_ACT_ITEM:
+        return act_item(r, s, q);
     case CVM_REQUEST_ITEM_ADMITTED:
     case CVM_REQUEST_ITEM_REFUSED:
         return item(r, s, q);
@@ -434,6 +582,11 @@ enum cvm_code cvm_policy_step(const struct cvm_policy_rules *r, struct cvm_polic
         return component_started(r, s, q->component);
     case CVM_REQUEST_COMPONENT_ENDED:
         return component_ended(r, s, q->component, q->ok);
+    case CVM_REQUEST_CALL:
+    case CVM_REQUEST_CALL_REPLY:
+        return call(r, s, q);
+    case CVM_REQUEST_STREAM:
+        return stream(r, s, q);
     case CVM_REQUEST_RELEASE_OUTPUTS:
         return release_outputs(r, s);
     case CVM_REQUEST_CLOSE:

@@ -1,7 +1,8 @@
 /*
- * Every reachable state of a small collaboration (2 participants, 2 items, 1 component, 1 output
- * with both kinds of condition), by every request from a fixed alphabet, good and bad; the promises
- * are checked on every edge.
+ * Every reachable state of two small collaborations, by every request from a fixed alphabet, good
+ * and bad; the promises are checked on every edge. The first has 2 participants, 2 items, 1
+ * component, 1 output with both kinds of condition; the second 2 components that a call and a
+ * stream channel join.
  */
 #include "core/policy/policy.h"
 
@@ -27,38 +28,112 @@ static const struct cvm_policy_rules RULES = {
     .conditions = {{.output = 0, .approved = true, .by = 1}, {.output = 0, .by = 2, .time = 10}},
 };
 
-static struct cvm_policy_state *seen;
+static const struct cvm_policy_rules CHANNELS = {
+    .n_participants = 1,
+    .n_components = 2,
+    .n_items = 2,
+    .n_outputs = 1,
+    .n_channels = 3,
+    .open = {2}, /* the second item comes while it runs */
+    .not_after = 10,
+    .channels =
+        {{.carries = CVM_CARRIES_CALLS,
+          .from = 0,
+          .to = 1,
+          .max_calls = 2,
+          .max_call_bytes = 2,
+          .max_bytes = 5},
+         {.carries = CVM_CARRIES_STREAM, .from = 0, .to = 1, .max_bytes = 3},
+         {.carries = CVM_CARRIES_ITEMS, .from = 1, .to = 1, .max_calls = 2, .max_bytes = 3}},
+};
+
+/* A state without the budgets that its rules do not have; those are zero. */
+#define CHANNELS_KEPT 3
+#define KEPT                                                                                       \
+    (offsetof(struct cvm_policy_state, spent) + CHANNELS_KEPT * sizeof(struct cvm_policy_spent))
+
+struct kept {
+    uint64_t words[KEPT / 8];
+};
+_Static_assert(sizeof(struct kept) == KEPT, "the state up to the budgets is of whole words");
+
+static struct kept *seen;
 static uint8_t *used;
-static struct cvm_policy_state **queue;
+static struct kept **queue;
 static size_t queued;
 
-static uint64_t hash(const struct cvm_policy_state *s)
+static uint64_t hash(const struct kept *k)
 {
-    uint64_t words[sizeof *s / 8], h = 14695981039346656037u;
-    memcpy(words, s, sizeof words);
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        h = (h ^ words[i] ^ h >> 29) * 1099511628211u;
+    uint64_t h = 14695981039346656037u;
+    for (size_t i = 0; i < sizeof k->words / sizeof k->words[0]; i++)
+        h = (h ^ k->words[i] ^ h >> 29) * 1099511628211u;
     return h;
+}
+
+static struct cvm_policy_state unkept(const struct kept *k)
+{
+    struct cvm_policy_state s;
+    memset(&s, 0, sizeof s);
+    memcpy(&s, k, sizeof *k);
+    return s;
+}
+
+static bool same(const struct cvm_policy_state *a, const struct cvm_policy_state *b)
+{
+    return memcmp(a, b, KEPT) == 0;
+}
+
+/* What is tried from *s goes on in here; the budgets beyond are looked at once a state. */
+static struct cvm_policy_state next;
+
+static void check_rest_is_zero(void)
+{
+    static const uint8_t ZEROS[sizeof next - KEPT];
+    assert_true(memcmp((const uint8_t *)&next + KEPT, ZEROS, sizeof ZEROS) == 0);
 }
 
 static void visit(const struct cvm_policy_state *s)
 {
-    size_t at = hash(s) % TABLE;
-    while (used[at] && memcmp(&seen[at], s, sizeof *s) != 0)
+    struct kept k;
+    memcpy(&k, s, sizeof k);
+    size_t at = hash(&k) % TABLE;
+    while (used[at] && memcmp(&seen[at], &k, sizeof k) != 0)
         at = (at + 1) % TABLE;
     if (used[at])
         return;
     used[at] = 1;
-    memcpy(&seen[at], s, sizeof *s);
+    seen[at] = k;
     queue[queued++] = &seen[at];
     assert_true(queued < TABLE / 2);
+}
+
+static void explore(void (*try_all)(const struct cvm_policy_state *), bool *reached)
+{
+    seen = calloc(TABLE, sizeof *seen);
+    used = calloc(TABLE, 1);
+    queue = calloc(TABLE, sizeof *queue);
+    assert_true(seen && used && queue);
+    queued = 0;
+    struct cvm_policy_state start;
+    memset(&start, 0, sizeof start);
+    visit(&start);
+    for (size_t i = 0; i < queued; i++) {
+        struct cvm_policy_state s = unkept(queue[i]);
+        reached[s.phase] = true;
+        try_all(&s);
+        check_rest_is_zero();
+    }
+    print_message("%zu states\n", queued);
+    free(seen);
+    free(used);
+    free(queue);
 }
 
 static void check_edge(const struct cvm_policy_state *a, const struct cvm_policy_request *q,
                        enum cvm_code code, const struct cvm_policy_state *b)
 {
     if (code != CVM_OK) { /* a refusal changes nothing */
-        assert_true(memcmp(a, b, sizeof *a) == 0);
+        assert_true(same(a, b));
         return;
     }
     assert_true(a->phase == b->phase || cvm_phase_may_move(a->phase, b->phase));
@@ -107,11 +182,10 @@ static void try_all(const struct cvm_policy_state *s)
                                             .reason = CVM_E_IO};
             if (q.seq > SEQ_MAX)
                 continue;
-            struct cvm_policy_state next;
-            memcpy(&next, s, sizeof next);
+            memcpy(&next, s, KEPT);
             enum cvm_code code = cvm_policy_step(&RULES, &next, &q);
             check_edge(s, &q, code, &next);
-            if (code == CVM_OK && memcmp(&next, s, sizeof next) != 0)
+            if (code == CVM_OK && !same(&next, s))
                 visit(&next);
         }
     }
@@ -120,28 +194,109 @@ static void try_all(const struct cvm_policy_state *s)
 static void test_every_state(void **state)
 {
     (void)state;
-    seen = calloc(TABLE, sizeof *seen);
-    used = calloc(TABLE, 1);
-    queue = calloc(TABLE, sizeof *queue);
-    assert_true(seen && used && queue);
-    struct cvm_policy_state start;
-    memset(&start, 0, sizeof start);
-    visit(&start);
     bool reached[CVM_PHASE_COUNT] = {false};
-    for (size_t i = 0; i < queued; i++) {
-        reached[queue[i]->phase] = true;
-        try_all(queue[i]);
-    }
+    explore(try_all, reached);
     for (int p = 0; p < CVM_PHASE_COUNT; p++)
         assert_true(reached[p]);
-    print_message("%zu states\n", queued);
-    free(seen);
-    free(used);
-    free(queue);
+}
+
+static bool runs(const struct cvm_policy_state *s, unsigned c)
+{
+    return (s->started >> c & 1) && !(s->ended_ok >> c & 1);
+}
+
+static unsigned long calls_made, streamed, items_taken;
+
+static void check_budgets(const struct cvm_policy_state *a, const struct cvm_policy_request *q,
+                          enum cvm_code code, const struct cvm_policy_state *b)
+{
+    if (code != CVM_OK) {
+        assert_true(same(a, b));
+        return;
+    }
+    bool moves_bytes = q->kind == CVM_REQUEST_CALL || q->kind == CVM_REQUEST_CALL_REPLY ||
+                       q->kind == CVM_REQUEST_STREAM || q->kind == CVM_REQUEST_ACT_ITEM;
+    for (uint32_t c = 0; c < CHANNELS.n_channels; c++) {
+        const struct cvm_policy_channel *rule = &CHANNELS.channels[c];
+        const struct cvm_policy_spent *was = &a->spent[c], *is = &b->spent[c];
+        assert_true(is->calls <= rule->max_calls && is->bytes <= rule->max_bytes);
+        bool asked = moves_bytes && q->channel == c;
+        assert_int_equal(is->bytes - was->bytes, asked ? q->bytes : 0);
+        bool counts = q->kind == CVM_REQUEST_CALL || q->kind == CVM_REQUEST_ACT_ITEM;
+        assert_int_equal(is->calls - was->calls, asked && counts);
+        assert_true(is->open <= 1);
+    }
+    if (!moves_bytes)
+        return;
+    assert_true(a->phase == CVM_PHASE_RUNNING && b->phase == CVM_PHASE_RUNNING);
+    /* An item may wait for its reader; everything else finds it running. */
+    assert_true(runs(a, 1) || (q->kind == CVM_REQUEST_ACT_ITEM && !(a->ended_ok >> 1 & 1)));
+    if (q->kind == CVM_REQUEST_STREAM) {
+        assert_int_equal(q->channel, 1);
+        streamed++;
+        return;
+    }
+    if (q->kind == CVM_REQUEST_ACT_ITEM) {
+        assert_int_equal(q->channel, 2);
+        assert_int_equal(q->number, a->spent[2].calls + 1);
+        assert_true(!a->spent[2].open && b->spent[2].open == q->last);
+        assert_int_equal(b->acts[0], a->acts[0] + 1);
+        items_taken++;
+        return;
+    }
+    assert_int_equal(q->channel, 0);
+    assert_true(runs(a, 0) && q->bytes <= 2);
+    assert_true(a->spent[0].open == (q->kind == CVM_REQUEST_CALL_REPLY));
+    assert_true(b->spent[0].open == (q->kind == CVM_REQUEST_CALL));
+    calls_made += q->kind == CVM_REQUEST_CALL;
+}
+
+static void try_channels(const struct cvm_policy_state *s)
+{
+    for (int kind = 0; kind < CVM_REQUEST_COUNT; kind++) {
+        for (unsigned bits = 0; bits < 64; bits++) {
+            struct cvm_policy_request q = {.kind = (enum cvm_policy_kind)kind,
+                                           .item = bits & 1,
+                                           .component = bits & 3,
+                                           .channel = bits & 3,
+                                           .bytes = bits >> 2 & 3,
+                                           .nonces = CVM_POLICY_NONCES,
+                                           .seq = 1,
+                                           .number = 1 + (bits & 1),
+                                           .time = 1,
+                                           .nonce_known = true,
+                                           .ok = bits >> 4 & 1,
+                                           .last = bits >> 4 & 1,
+                                           .reason = CVM_E_IO};
+            if (kind == CVM_REQUEST_ACT_ITEM) {
+                q.channel = bits >> 5 ? bits & 3 : 2; /* its own, with either number */
+                q.seq = s->seq[0] + 1;
+            }
+            if (bits >> 5)
+                q.bytes = UINT64_MAX - q.bytes;
+            memcpy(&next, s, KEPT);
+            enum cvm_code code = cvm_policy_step(&CHANNELS, &next, &q);
+            check_budgets(s, &q, code, &next);
+            if (code == CVM_OK && !same(&next, s))
+                visit(&next);
+        }
+    }
+}
+
+static void test_every_state_of_channels(void **state)
+{
+    (void)state;
+    bool reached[CVM_PHASE_COUNT] = {false};
+    calls_made = streamed = items_taken = 0;
+    explore(try_channels, reached);
+    for (int p = 0; p < CVM_PHASE_COUNT; p++)
+        assert_true(reached[p]);
+    assert_true(calls_made > 0 && streamed > 0 && items_taken > 0);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_state)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_state),
+                                       cmocka_unit_test(test_every_state_of_channels)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,7 +44,8 @@ static json_t *build(const struct cvm_manifest *m, const struct cvm_receipt *r)
     for (uint32_t i = 0; i < m->n_data; i++) {
         json_array_append_new(list, e = json_object());
         json_object_set_new(e, "id", json_string(m->data[i].id));
-        set_digest(e, "digest", &m->data[i].digest);
+        if (!m->data[i].open)
+            set_digest(e, "digest", &m->data[i].digest);
     }
     json_object_set_new(o, "outputs", list = json_array());
     for (uint32_t i = 0; i < m->n_outputs; i++) {

@@ -87,10 +87,11 @@ static int open_stdio(struct cvm_error *err)
     return 0;
 }
 
+/* Packed (unpack.h). The name goes away, so that its memory can be had back after that. */
 static int open_program(const char *path, int *ret, struct cvm_error *err)
 {
     *ret = open(path, O_RDONLY | O_CLOEXEC);
-    return *ret < 0 ? cvm_fail_errno(err, "%s", path) : 0;
+    return *ret < 0 || unlink(path) < 0 ? cvm_fail_errno(err, "%s", path) : 0;
 }
 
 static int measure_memory(uint64_t *ret, struct cvm_error *err)
@@ -151,8 +152,8 @@ static int choose_platform(struct cvm_agent_setup *s, struct cvm_error *err)
 
 static int prepare(struct cvm_agent_setup *s, struct cvm_error *err)
 {
-    CVM_GUARD(open_program("/2cvm-compile", &s->compile_fd, err));
-    CVM_GUARD(open_program("/2cvm-cell", &s->cell_fd, err));
+    CVM_GUARD(open_program("/2cvm-compile.lz4", &s->compile_fd, err));
+    CVM_GUARD(open_program("/2cvm-cell.lz4", &s->cell_fd, err));
     CVM_GUARD(make_root(err));
     CVM_GUARD(open_stdio(err));
     CVM_GUARD(measure_memory(&s->memory_mib, err));

@@ -104,6 +104,12 @@ int cvm_sandbox_confine(const struct cvm_sandbox_enter *spec, struct cvm_error *
     CVM_GUARD(drop_capabilities(spec->have, err));
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return cvm_fail(err, CVM_E_SANDBOX, "prctl: %s", strerror(errno));
+    if (CVM_HAS(spec->have, CORE_SCHEDULING))
+        CVM_GUARD(cvm_sandbox_own_core(err));
+    if (CVM_HAS(spec->have, SPECULATION_CONTROL))
+        CVM_GUARD(cvm_sandbox_no_speculation(err));
+    if (!cell)
+        CVM_GUARD(cvm_sandbox_no_new_code(err));
     if (CVM_HAS(spec->have, LANDLOCK))
         CVM_GUARD(cvm_sandbox_landlock(spec->profile, err));
     if (CVM_HAS(spec->have, SECCOMP))
@@ -113,5 +119,6 @@ int cvm_sandbox_confine(const struct cvm_sandbox_enter *spec, struct cvm_error *
 
 int cvm_sandbox_seal(const struct cvm_sandbox_enter *spec, struct cvm_error *err)
 {
+    CVM_GUARD(cvm_sandbox_no_new_code(err));
     return CVM_HAS(spec->have, SECCOMP) ? cvm_sandbox_seccomp(CVM_SECCOMP_RUN, err) : 0;
 }

@@ -25,6 +25,31 @@ int cvm_sandbox_new_root(uint64_t bytes, uint64_t inodes, struct cvm_error *err)
  * (compiler). */
 int cvm_sandbox_landlock(enum cvm_sandbox_profile profile, struct cvm_error *err);
 
+/*
+ * Core scheduling: a cookie that no other process has, so that the kernel never runs another on the
+ * second thread of the same core at the same time. Also well where the kernel knows no core with
+ * two threads. What a hypervisor hides of its cores cannot be known.
+ */
+int cvm_sandbox_own_core(struct cvm_error *err);
+
+/*
+ * No indirect-branch prediction trained by others and no store bypass in this process, for good.
+ * Well only when the kernel says afterwards that each is off, or that the processor has no such
+ * weakness.
+ */
+int cvm_sandbox_no_speculation(struct cvm_error *err);
+
+/*
+ * No memory of this process can become executable that is not so now; a second wall behind seccomp,
+ * where the kernel has it (6.3).
+ */
+int cvm_sandbox_no_new_code(struct cvm_error *err);
+
+/* Younger than the headers of Debian 12; the number is the kernel's ABI. */
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE 65
+#endif
+
 /* Seccomp: installs the allow-list of a phase from seccomp.def. Needs no_new_privs or
  * CAP_SYS_ADMIN. */
 enum cvm_seccomp_phase { CVM_SECCOMP_LOAD, CVM_SECCOMP_RUN, CVM_SECCOMP_COMPILE };

@@ -72,11 +72,21 @@ static bool try_landlock(void)
     return open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC) < 0 && errno == EACCES;
 }
 
+static bool try_own_core(void)
+{
+    return cvm_sandbox_own_core(NULL) == 0;
+}
+
+static bool try_no_speculation(void)
+{
+    return cvm_sandbox_no_speculation(NULL) == 0;
+}
+
 /* How a child that runs `trial` in these namespaces ended: a wait status, or -1 when it could not
  * be made. */
-static int run_trial(uint64_t flags, bool (*trial)(void))
+static int run_trial(uint64_t flags, int cgroup, bool (*trial)(void))
 {
-    pid_t pid = cvm_sandbox_clone(flags, -1, -1, NULL, NULL);
+    pid_t pid = cvm_sandbox_clone(flags, cgroup, -1, NULL, NULL);
     if (pid == 0)
         _exit(trial() ? 0 : 1);
     int status;
@@ -85,9 +95,18 @@ static int run_trial(uint64_t flags, bool (*trial)(void))
     return status;
 }
 
+/* In a group of one process nobody can be made. */
+static bool try_alone(void)
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    return pid < 0 && errno == EAGAIN;
+}
+
 static bool works(uint64_t flags, bool (*trial)(void))
 {
-    int status = run_trial(flags, trial);
+    int status = run_trial(flags, -1, trial);
     return status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
@@ -98,8 +117,10 @@ static bool cgroup_works(void)
         return false;
     char name[48];
     (void)snprintf(name, sizeof name, "probe-%ld", (long)getpid());
-    bool ok = cvm_cgroup_create(parent, name, 64 << 20, 4, &leaf, NULL) == 0;
+    bool ok = cvm_cgroup_create(parent, name, 64 << 20, 1, &leaf, NULL) == 0;
     if (ok) {
+        int status = run_trial(0, leaf, try_alone);
+        ok = status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
         cvm_cgroup_remove(parent, name, leaf);
         close(leaf);
     }
@@ -107,9 +128,16 @@ static bool cgroup_works(void)
     return ok;
 }
 
+static bool ended_well(pid_t pid)
+{
+    int status;
+    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+           WEXITSTATUS(status) == 0;
+}
+
 int cvm_sandbox_probe(unsigned *ret_have, struct cvm_error *err)
 {
-    if (run_trial(0, try_user) == -1)
+    if (run_trial(0, -1, try_user) == -1)
         return cvm_fail(err, CVM_E_SANDBOX, "no child process can be made");
     bool has_user = works(CLONE_NEWUSER, try_user);
     uint64_t user = has_user ? CLONE_NEWUSER : 0;
@@ -125,11 +153,27 @@ int cvm_sandbox_probe(unsigned *ret_have, struct cvm_error *err)
         {CVM_PROTECTION_IPC_NAMESPACE, CLONE_NEWIPC, try_ipc},
         {CVM_PROTECTION_UTS_NAMESPACE, CLONE_NEWUTS, try_uts},
         {CVM_PROTECTION_LANDLOCK, 0, try_landlock},
+        {CVM_PROTECTION_CORE_SCHEDULING, 0, try_own_core},
+        {CVM_PROTECTION_SPECULATION_CONTROL, 0, try_no_speculation},
     };
-    for (size_t i = 0; i < sizeof trials / sizeof trials[0]; i++)
-        if (works(user | trials[i].flag, trials[i].trial))
+    const size_t n = sizeof trials / sizeof trials[0];
+    /* All in one child first, as a cell has them: most kernels have all, and namespaces are slow to
+     * make. Only when that fails it matters which of them. */
+    uint64_t all = user;
+    for (size_t i = 0; i < n; i++)
+        all |= trials[i].flag;
+    pid_t pid = cvm_sandbox_clone(all, -1, -1, NULL, NULL);
+    if (pid == 0) {
+        for (size_t i = 0; i < n; i++)
+            if (!trials[i].trial())
+                _exit(1);
+        _exit(0);
+    }
+    bool together = ended_well(pid);
+    for (size_t i = 0; i < n; i++)
+        if (together || works(user | trials[i].flag, trials[i].trial))
             have |= 1u << trials[i].protection;
-    int status = run_trial(0, try_seccomp);
+    int status = run_trial(0, -1, try_seccomp);
     if (status != -1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
         have |= 1u << CVM_PROTECTION_SECCOMP;
     if (cgroup_works())

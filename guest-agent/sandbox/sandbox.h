@@ -1,8 +1,8 @@
 /*
  * The walls around a cell and the compiler: namespaces, an empty root, seccomp, landlock, rlimits,
- * and a cgroup where there is one. The agent calls cvm_sandbox_probe(), cvm_sandbox_spawn() and the
- * cgroup functions; the programs that it starts call cvm_sandbox_enter() first thing, and a cell
- * cvm_sandbox_seal() before any guest code runs.
+ * core scheduling, speculation control, and a cgroup where there is one. The agent calls
+ * cvm_sandbox_probe(), cvm_sandbox_spawn() and the cgroup functions; the programs that it starts
+ * call cvm_sandbox_enter() first thing, and a cell cvm_sandbox_seal() before any guest code runs.
  *
  * Protections are sets: bit i = enum cvm_protection i of core/manifest/manifest.h. A set named
  * `have` is what the kernel offers (from the probe). Each of them is always used; what is missing
@@ -107,13 +107,14 @@ int cvm_sandbox_have(int argc, char **argv, unsigned *ret_have, struct cvm_error
 int cvm_sandbox_enter(const struct cvm_sandbox_enter *spec, struct cvm_error *err) CVM_MUST_USE;
 
 /*
- * rlimits, capabilities, no_new_privs, landlock, seccomp (stage 1). For good: nothing here can be
+ * rlimits, capabilities, no_new_privs, no dumps, a core of its own, no speculation that others
+ * steer, landlock, seccomp (stage 1). For good: nothing here can be
  * taken back. From now on any system call that seccomp.def does not list kills the process.
  */
 int cvm_sandbox_confine(const struct cvm_sandbox_enter *spec, struct cvm_error *err) CVM_MUST_USE;
 
-/* Stage 2, for a cell: from now on no memory can be made executable, and seccomp and prctl are gone
- * too. */
+/* Stage 2, for a cell: from now on no memory can be made executable (said by seccomp and, where the
+ * kernel has it, by the process itself), and seccomp and prctl are gone too. */
 int cvm_sandbox_seal(const struct cvm_sandbox_enter *spec, struct cvm_error *err) CVM_MUST_USE;
 
 #endif

@@ -15,28 +15,51 @@
 const char cvm_config_usage[] =
     "usage: 2cvmd [--config FILE] [--state DIR] [--listen ADDR:PORT] [--socket PATH]\n"
     "             [--image DIR] [--psp FILE] [--log json|journal]\n"
+    "             [--libvirt URI --machine-image DIR [--templates DIR] [--vsock FILE] [--runtime "
+    "DIR]]\n"
     "\n"
     "The host daemon of 2cVM. It keeps ciphertext and statements, starts isolates and serves "
     "REST.\n"
     "\n"
-    "  --config FILE        JSON: state, listen, socket, image, psp, log, tls {certificate, key}\n"
+    "  --config FILE        JSON: state, listen, socket, image, psp, log, tls {certificate, key}, "
+    "libvirt,\n"
+    "                       machine_image, templates, vsock, runtime\n"
     "  --state DIR          everything that must survive (made when missing)\n"
     "  --listen ADDR:PORT   REST; plain HTTP only on loopback, else the file must name tls\n"
     "                       (default 127.0.0.1:8420)\n"
     "  --socket PATH        the operator's Unix socket (default STATE/operator.sock)\n"
     "  --image DIR          the measured programs (default: beside this program)\n"
     "  --psp FILE           the software PSP of simulated isolates (default: beside this program)\n"
+    "  --libvirt URI        virtual machines, by this libvirt: qemu:///system, qemu:///session\n"
+    "  --machine-image DIR  kernel, initramfs, cmdline (sev-snp: and firmware) of machines\n"
+    "  --templates DIR      the domains' templates (default: launch-templates beside this "
+    "program)\n"
+    "  --vsock FILE         vhost-device-vsock, of simulated machines (default: beside this "
+    "program)\n"
+    "  --runtime DIR        where links with short paths are made, when those of STATE are too "
+    "long "
+    "for sockets\n"
     "  --log FORM           json: one JSON object a line; journal: text with priorities\n"
     "\n"
     "example: 2cvmd --state /var/lib/2cvm --listen 127.0.0.1:8420 --image /usr/lib/2cvm/image\n";
 
 /* The options, which are also the members of the file. */
 static const struct option options[] = {
-    {"config", required_argument, NULL, 'c'}, {"state", required_argument, NULL, 's'},
-    {"listen", required_argument, NULL, 'l'}, {"socket", required_argument, NULL, 'o'},
-    {"image", required_argument, NULL, 'i'},  {"psp", required_argument, NULL, 'p'},
-    {"log", required_argument, NULL, 'j'},    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0},
+    {"config", required_argument, NULL, 'c'},
+    {"state", required_argument, NULL, 's'},
+    {"listen", required_argument, NULL, 'l'},
+    {"socket", required_argument, NULL, 'o'},
+    {"image", required_argument, NULL, 'i'},
+    {"psp", required_argument, NULL, 'p'},
+    {"log", required_argument, NULL, 'j'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'v'},
+    {"libvirt", required_argument, NULL, 'L'},
+    {"machine-image", required_argument, NULL, 'm'},
+    {"templates", required_argument, NULL, 't'},
+    {"vsock", required_argument, NULL, 'V'},
+    {"runtime", required_argument, NULL, 'r'},
+    {NULL, 0, NULL, 0},
 };
 
 static void set(char **field, const char *value)
@@ -74,6 +97,11 @@ static int read_file(struct cvm_config *c, const char *path, bool have_log, stru
     set_default(&c->socket, cvm_json_string_opt(&r, "socket"));
     set_default(&c->image, cvm_json_string_opt(&r, "image"));
     set_default(&c->psp, cvm_json_string_opt(&r, "psp"));
+    set_default(&c->libvirt, cvm_json_string_opt(&r, "libvirt"));
+    set_default(&c->machine_image, cvm_json_string_opt(&r, "machine_image"));
+    set_default(&c->templates, cvm_json_string_opt(&r, "templates"));
+    set_default(&c->vsock, cvm_json_string_opt(&r, "vsock"));
+    set_default(&c->runtime, cvm_json_string_opt(&r, "runtime"));
     const char *log = cvm_json_string_opt(&r, "log");
     json_t *tls = json_object_get(o, "tls") ? cvm_json_object(&r, "tls") : NULL;
     CVM_GUARD(cvm_json_end(&r));
@@ -112,6 +140,21 @@ static int read_options(int argc, char **argv, struct cvm_config *c, char **ret_
             break;
         case 'p':
             set(&c->psp, optarg);
+            break;
+        case 'L':
+            set(&c->libvirt, optarg);
+            break;
+        case 'm':
+            set(&c->machine_image, optarg);
+            break;
+        case 't':
+            set(&c->templates, optarg);
+            break;
+        case 'V':
+            set(&c->vsock, optarg);
+            break;
+        case 'r':
+            set(&c->runtime, optarg);
             break;
         case 'j':
             CVM_GUARD(set_log(c, optarg, err));
@@ -193,6 +236,25 @@ static int make_absolute(char **path, const char *what, struct cvm_error *err)
     return 0;
 }
 
+static int complete_machines(struct cvm_config *c, const char *folder, struct cvm_error *err)
+{
+    if (!c->libvirt) {
+        CVM_ENSURE(!c->machine_image && !c->runtime, err, CVM_E_USAGE,
+                   "--machine-image and --runtime are of machines: they need --libvirt");
+        return 0;
+    }
+    CVM_ENSURE(c->machine_image, err, CVM_E_USAGE, "--libvirt needs --machine-image");
+    CVM_AUTO_FREE char *templates = cvm_printf("%s/launch-templates", folder);
+    CVM_AUTO_FREE char *vsock = cvm_printf("%s/vhost-device-vsock", folder);
+    set_default(&c->templates, templates);
+    set_default(&c->vsock, vsock);
+    CVM_GUARD(make_absolute(&c->machine_image, "the machines' image folder", err));
+    CVM_GUARD(make_absolute(&c->templates, "the folder of the domains' templates", err));
+    if (access(c->vsock, F_OK) == 0)
+        CVM_GUARD(make_absolute(&c->vsock, "vhost-device-vsock", err));
+    return c->runtime ? make_absolute(&c->runtime, "the runtime folder", err) : 0;
+}
+
 static int complete(struct cvm_config *c, struct cvm_error *err)
 {
     char folder[PATH_MAX];
@@ -209,6 +271,7 @@ static int complete(struct cvm_config *c, struct cvm_error *err)
     CVM_GUARD(make_absolute(&c->image, "the image folder", err));
     if (access(c->psp, F_OK) == 0)
         CVM_GUARD(make_absolute(&c->psp, "the software PSP", err));
+    CVM_GUARD(complete_machines(c, folder, err));
     bool loopback = false;
     CVM_GUARD(parse_listen(c, &loopback, err));
     CVM_ENSURE(loopback || c->tls_certificate, err, CVM_E_USAGE,
@@ -243,6 +306,11 @@ void cvm_config_free(struct cvm_config *c)
     free(c->socket);
     free(c->image);
     free(c->psp);
+    free(c->libvirt);
+    free(c->machine_image);
+    free(c->templates);
+    free(c->vsock);
+    free(c->runtime);
     free(c->listen);
     free(c->tls_certificate);
     free(c->tls_key);

@@ -9,6 +9,7 @@
 
 struct cvm_config { /* all owned */
     char *state, *socket, *image, *psp;
+    char *libvirt, *machine_image, *templates, *vsock, *runtime; /* of machines; NULL: none */
     char *listen;                    /* "127.0.0.1:8420", "[::1]:8420" */
     char *tls_certificate, *tls_key; /* PEM files; both or none */
     enum cvm_log_form log;

@@ -36,6 +36,8 @@ static json_t *health(const struct cvm_platform_host *host)
     for (size_t i = 0; i < cvm_platform_driver_count; i++) {
         const struct cvm_platform_driver *d = cvm_platform_drivers[i];
         struct cvm_error err = {0};
+        if (d->machine && !host->libvirt)
+            continue; /* not configured */
         if (d->probe(host, &err) < 0) {
             cvm_log(CVM_LOG_WARNING, "platform",
                     json_pack("{s:s}", "platform", cvm_platform_word(d->platform)), &err);
@@ -89,7 +91,13 @@ static int start(struct daemon *d, struct cvm_error *err)
     CVM_AUTO_FREE char *nonces = cvm_printf("%s/nonces.db", c->state);
     struct cvm_lifecycle_options options = {
         .state = c->state,
-        .host = {.image = c->image, .psp = c->psp},
+        .host = {.image = c->image,
+                 .psp = c->psp,
+                 .libvirt = c->libvirt,
+                 .machine_image = c->machine_image,
+                 .templates = c->templates,
+                 .vsock = c->vsock,
+                 .runtime = c->runtime},
         .observer = observe,
     };
     CVM_GUARD(cvm_lifecycle_open(&options, &d->api.lifecycle, err));

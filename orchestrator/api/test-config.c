@@ -148,6 +148,38 @@ static void wrong_files(void **unused)
     assert_int_equal(err.code, CVM_E_NOT_FOUND);
 }
 
+static void machines(void **unused)
+{
+    (void)unused;
+    struct cvm_config c;
+    struct cvm_error err = {0};
+    /* Both or neither: a machine needs an image, an image needs a libvirt. */
+    assert_int_equal(read_config(&c, &err, "--state", state, "--libvirt", "qemu:///session"), -1);
+    assert_non_null(strstr(err.message, "--machine-image"));
+    assert_int_equal(read_config(&c, &err, "--state", state, "--machine-image", folder), -1);
+    assert_non_null(strstr(err.message, "--libvirt"));
+    char text[400];
+    snprintf(text, sizeof text,
+             "{\"libvirt\":\"qemu:///system\",\"machine_image\":\"%s\",\"templates\":\"%s\","
+             "\"vsock\":\"/bin/true\",\"runtime\":\"%s/../%s\"}",
+             folder, folder, folder, strrchr(folder, '/') + 1);
+    write_file(text);
+    err = (struct cvm_error){0};
+    if (read_config(&c, &err, "--state", state, "--config", file) < 0)
+        fail_msg("%s", err.message);
+    assert_string_equal(c.libvirt, "qemu:///system");
+    assert_string_equal(c.machine_image, folder);
+    assert_string_equal(c.runtime, folder); /* absolute, and no longer than it must be */
+    cvm_config_free(&c);
+    write_file("{\"libvirt\":\"qemu:///system\",\"machine_image\":\"/no/such/folder\"}");
+    assert_int_equal(read_config(&c, &err, "--state", state, "--config", file), -1);
+    /* Without any of them there is nothing to bring. */
+    assert_int_equal(read_config(&c, &err, "--state", state, NULL, NULL), 0);
+    assert_null(c.libvirt);
+    assert_null(c.templates);
+    cvm_config_free(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +188,7 @@ int main(void)
         cmocka_unit_test(plain_http_stays_on_loopback),
         cmocka_unit_test(wrong_words),
         cmocka_unit_test(wrong_files),
+        cmocka_unit_test(machines),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -208,5 +208,7 @@ json_t *cvm_collaboration_status(struct cvm_collaboration *c)
                   "n", (json_int_t)c->transcript_n, "head", c->transcript_head);
     if (c->driver)
         json_object_set_new(o, "platform", json_string(cvm_platform_word(c->driver->platform)));
+    if (*c->machine)
+        json_object_set_new(o, "machine", json_string(c->machine));
     return o;
 }

@@ -152,9 +152,46 @@ static int resume(struct cvm_collaboration *c, struct cvm_error *err)
         return cvm_worker_start(c, err);
     if (ended && c->driver) {
         struct cvm_isolate_spec spec = cvm_worker_spec(c);
-        return c->driver->stop(&spec, err);
+        int rc = c->driver->stop(&spec, err);
+        /* A libvirtd that is away must not keep the daemon from all else. */
+        if (rc < 0 && c->driver->machine) {
+            cvm_observe(c, "isolate-stop", "", err);
+            return 0;
+        }
+        return rc;
     }
     return 0;
+}
+
+/* A machine has ended, or was suspended, or … by somebody else's hand: said, and acted upon. */
+static void machine_event(struct cvm_collaboration *c, enum cvm_machine_event event,
+                          const char *detail)
+{
+    CVM_LOCKED(c);
+    if (!c->has_thread || !c->driver || !c->driver->machine)
+        return;
+    if (event == CVM_MACHINE_UNKNOWN || event == CVM_MACHINE_RESET)
+        c->look = true;
+    if (event == CVM_MACHINE_ENDED)
+        snprintf(c->machine, sizeof c->machine, "ended (%s)", detail);
+    else if (event == CVM_MACHINE_SUSPENDED || event == CVM_MACHINE_RESUMED)
+        snprintf(c->machine, sizeof c->machine, "%s",
+                 event == CVM_MACHINE_SUSPENDED ? "suspended" : "running");
+    /* Without this a thread that waits for an answer would not see that none can come. */
+    if (c->link && (event == CVM_MACHINE_ENDED || event == CVM_MACHINE_RESET))
+        cvm_link_shutdown(c->link);
+    cvm_collaboration_wake(c);
+    if (event != CVM_MACHINE_UNKNOWN)
+        cvm_observe(c, "machine", detail, NULL);
+}
+
+static void on_machine(void *arg, const char *id, enum cvm_machine_event event, const char *detail)
+{
+    struct cvm_lifecycle *l = arg;
+    CVM_LOCKED(l);
+    for (struct cvm_collaboration *c = l->first; c; c = c->next)
+        if (!id || strcmp(c->manifest.collaboration, id) == 0)
+            machine_event(c, event, detail);
 }
 
 int cvm_lifecycle_open(const struct cvm_lifecycle_options *options, struct cvm_lifecycle **ret,
@@ -185,6 +222,8 @@ int cvm_lifecycle_open(const struct cvm_lifecycle_options *options, struct cvm_l
         rc = cvm_store_open(store, false, &l->store, err);
     if (rc == 0)
         rc = load_all(l, err);
+    if (rc == 0)
+        rc = cvm_platform_watch(&l->options.host, on_machine, l, err);
     for (struct cvm_collaboration *c = l->first; c && rc == 0; c = c->next)
         rc = resume(c, err);
     if (rc < 0) {
@@ -202,6 +241,7 @@ void cvm_lifecycle_stop(struct cvm_lifecycle *l)
     pthread_mutex_unlock(&l->lock);
     for (struct cvm_collaboration *c = l->first; c; c = c->next)
         cvm_worker_stop(c);
+    cvm_platform_unwatch();
 }
 
 struct cvm_lifecycle *cvm_lifecycle_close(struct cvm_lifecycle *l)

@@ -15,6 +15,7 @@
 #define TRIES 5     /* connections in a row that ended early */
 #define USEFUL_S 10 /* seconds after which an end is not early */
 #define DISK_MS 10000
+#define END_MS 2000
 
 struct cvm_isolate_spec cvm_worker_spec(const struct cvm_collaboration *c)
 {
@@ -24,6 +25,8 @@ struct cvm_isolate_spec cvm_worker_spec(const struct cvm_collaboration *c)
         .host_data = c->manifest.digest,
         .vcpus = c->manifest.isolate.vcpus,
         .memory_mib = c->manifest.isolate.memory_mib,
+        .manifest = &c->manifest,
+        .state = cvm_host_state_word(c->state),
     };
 }
 
@@ -72,6 +75,57 @@ static void on_event(void *arg, const json_t *event)
         cvm_observe(c, "phase", phase, NULL);
 }
 
+/* Administrators of the host see the state, too. */
+static void tell_state(struct cvm_collaboration *c)
+{
+    struct cvm_error err = {0};
+    enum cvm_host_state state = state_of(c);
+    if (!c->driver->moved || state == c->told)
+        return;
+    struct cvm_isolate_spec spec = cvm_worker_spec(c);
+    if (c->driver->moved(&spec, &err) < 0)
+        cvm_observe(c, "machine", "its state cannot be shown", &err);
+    c->told = state;
+}
+
+/* A machine that an administrator has suspended answers nothing: it is waited for. */
+static void wait_resumed(struct cvm_collaboration *c)
+{
+    for (;;) {
+        bool suspended;
+        {
+            CVM_LOCKED(c);
+            suspended = strcmp(c->machine, "suspended") == 0 && !c->stopping && !c->closing;
+        }
+        if (!suspended)
+            return;
+        struct pollfd p = {.fd = c->wake, .events = POLLIN};
+        eventfd_t ignored;
+        (void)poll(&p, 1, -1);
+        eventfd_read(c->wake, &ignored);
+    }
+}
+
+/* Events may have been missed: is the machine still there? */
+static int look_at_machine(struct cvm_collaboration *c, struct cvm_error *err)
+{
+    bool look;
+    {
+        CVM_LOCKED(c);
+        look = c->look;
+        c->look = false;
+    }
+    if (!look)
+        return 0;
+    struct cvm_isolate_spec spec = cvm_worker_spec(c);
+    int alive = c->driver->find(&spec, err);
+    CVM_GUARD(alive);
+    CVM_ENSURE(alive, err, CVM_E_ISOLATE_LOST, "the machine has ended");
+    CVM_LOCKED(c);
+    snprintf(c->machine, sizeof c->machine, "%s", alive == 2 ? "suspended" : "running");
+    return 0;
+}
+
 static int start_isolate(struct cvm_collaboration *c, struct cvm_error *err)
 {
     struct cvm_isolate_spec spec = cvm_worker_spec(c);
@@ -100,6 +154,9 @@ static int attach(struct cvm_collaboration *c, struct cvm_error *err)
     enum cvm_host_state state = state_of(c);
     if (state == CVM_HOST_LAUNCHING)
         CVM_GUARD(start_isolate(c, err));
+    CVM_GUARD(look_at_machine(c, err));
+    wait_resumed(c);
+    CVM_ENSURE(!stopping(c), err, CVM_E_CONNECTION, "told to end");
     int fd = c->driver->connect(&spec, err);
     CVM_GUARD(fd);
     struct cvm_link *link;
@@ -140,6 +197,7 @@ static int drive(struct cvm_collaboration *c, struct cvm_error *err)
     for (;;) {
         CVM_AUTO_JSON json_t *wanted = NULL;
         CVM_GUARD(cvm_agent_sync(c, &wanted, err));
+        tell_state(c);
         if (strcmp(c->phase, "releasing") == 0 || strcmp(c->phase, "closed") == 0)
             return cvm_finish(c, err) < 0 ? -1 : 1;
         if (strcmp(c->phase, "aborted") == 0)
@@ -163,9 +221,12 @@ static int drive(struct cvm_collaboration *c, struct cvm_error *err)
 static int serve(struct cvm_collaboration *c, struct cvm_error *err)
 {
     for (;;) {
+        CVM_GUARD(look_at_machine(c, err));
+        wait_resumed(c);
         int rc = drive(c, err);
         if (rc != 0)
             return rc;
+        tell_state(c);
         struct cvm_job *jobs = cvm_jobs_take(c);
         if (jobs) {
             cvm_jobs_work(c, jobs);
@@ -177,6 +238,24 @@ static int serve(struct cvm_collaboration *c, struct cvm_error *err)
         eventfd_read(c->wake, &ignored);
         if (stopping(c))
             return cvm_fail(err, CVM_E_CONNECTION, "told to end");
+    }
+}
+
+/* How the machine ended. The connection to it often breaks before the event comes that says why. */
+static void name_end(struct cvm_collaboration *c, struct cvm_error *err)
+{
+    for (int tries = 0; c->driver->machine && tries < 2; tries++) {
+        struct pollfd p = {.fd = c->wake, .events = POLLIN};
+        eventfd_t ignored;
+        {
+            CVM_LOCKED(c);
+            if (strncmp(c->machine, "ended", 5) == 0) {
+                cvm_error_wrap(err, "the machine %s", c->machine);
+                return;
+            }
+        }
+        if (poll(&p, 1, END_MS) > 0)
+            eventfd_read(c->wake, &ignored);
     }
 }
 
@@ -231,6 +310,7 @@ static void work(struct cvm_collaboration *c)
             tries = 0;
             wait_for_disk(c);
         } else if (err.code == CVM_E_ISOLATE_LOST || tries >= TRIES) {
+            name_end(c, &err);
             fail_closed(c, CVM_HOST_FAILED, CVM_E_ISOLATE_LOST, &err);
             return;
         } else if (launching && !of_connection(err.code)) {
@@ -269,6 +349,9 @@ int cvm_worker_start(struct cvm_collaboration *c, struct cvm_error *err)
 {
     CVM_ENSURE(c->driver, err, CVM_E_PLATFORM, "this build has no driver for its isolate");
     c->has_thread = true;
+    c->told = CVM_HOST_STATE_COUNT;
+    /* Of one that an earlier daemon started: is it suspended? */
+    c->look = c->driver->machine && c->state > CVM_HOST_LAUNCHING;
     int rc = pthread_create(&c->thread, NULL, thread_main, c);
     c->has_thread = c->joinable = rc == 0;
     CVM_ENSURE(rc == 0, err, CVM_E_NO_MEMORY, "cannot start a thread: %s", strerror(rc));

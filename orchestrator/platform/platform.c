@@ -1,6 +1,14 @@
 #include "orchestrator/platform/platform.h"
 
+#ifdef CVM_LIBVIRT
+#include "orchestrator/platform/libvirt/connection.h"
+#endif
+
 const struct cvm_platform_driver *const cvm_platform_drivers[] = {
+#ifdef CVM_LIBVIRT
+    &cvm_platform_sev_snp,
+    &cvm_platform_sim_vm,
+#endif
     &cvm_platform_sim_process,
 };
 const size_t cvm_platform_driver_count =
@@ -26,3 +34,31 @@ const struct cvm_platform_driver *cvm_platform_choose(const struct cvm_manifest 
     }
     return NULL;
 }
+
+#ifdef CVM_LIBVIRT
+int cvm_platform_watch(const struct cvm_platform_host *host, cvm_machine_watcher watcher, void *arg,
+                       struct cvm_error *err)
+{
+    return host->libvirt ? cvm_libvirt_watch(host->libvirt, watcher, arg, err) : 0;
+}
+
+void cvm_platform_unwatch(void)
+{
+    cvm_libvirt_unwatch();
+}
+#else
+int cvm_platform_watch(const struct cvm_platform_host *host, cvm_machine_watcher watcher, void *arg,
+                       struct cvm_error *err)
+{
+    (void)watcher;
+    (void)arg;
+    CVM_ENSURE(!host->libvirt, err, CVM_E_PLATFORM,
+               "this daemon was built without libvirt: bring libvirt-dev 10.5 or newer and "
+               "libxml2-dev, and build again");
+    return 0;
+}
+
+void cvm_platform_unwatch(void)
+{
+}
+#endif

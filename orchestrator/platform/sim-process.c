@@ -4,6 +4,7 @@
  * that the PSP holds on psp.pid. A folder sees one isolate, ever.
  */
 #include "orchestrator/platform/platform.h"
+#include "orchestrator/platform/psp-process.h"
 #include "orchestrator/transport/unix-socket.h"
 
 #include <errno.h>
@@ -19,10 +20,7 @@
 #include <time.h>
 
 #define SOCKET_NAME "agent.sock"
-#define PID_NAME "psp.pid"
-#define START_LOG "start.log"
 #define START_MS 20000
-#define STOP_MS 10000
 #define PROBE_MS 10000
 
 static char *inside(const struct cvm_isolate_spec *spec, const char *name)
@@ -113,53 +111,8 @@ static json_t *sim_protections(const struct cvm_platform_host *host, struct cvm_
     return list;
 }
 
-/* The process that holds the lock on psp.pid, or 0. */
-static pid_t holder(const struct cvm_isolate_spec *spec)
-{
-    CVM_AUTO_FREE char *path = inside(spec, PID_NAME);
-    CVM_AUTO_CLOSE int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (fd < 0 || fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
-        return 0;
-    return lock.l_pid;
-}
-
 static int sim_find(const struct cvm_isolate_spec *spec, struct cvm_error *err);
 
-/* The PSP writes why it could not start to its standard error, which is a file of the folder. */
-static int start_failed(const struct cvm_isolate_spec *spec, struct cvm_error *err)
-{
-    CVM_AUTO_FREE char *path = inside(spec, START_LOG);
-    CVM_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    char text[300];
-    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
-    text[n > 0 ? n : 0] = '\0';
-    text[strcspn(text, "\n")] = '\0';
-    return cvm_fail(err, CVM_E_PLATFORM, "the isolate could not be started: %s",
-                    *text ? text : "no reason was given");
-}
-
-/* Waits for a child within a time; its exit status, or -1. */
-static int wait_child(pid_t pid, int timeout_ms, struct cvm_error *err)
-{
-    CVM_AUTO_CLOSE int pidfd = pidfd_open(pid, 0);
-    struct pollfd p = {.fd = pidfd, .events = POLLIN};
-    int64_t end = now_ms() + timeout_ms;
-    int rc;
-    do {
-        int64_t left = end - now_ms();
-        rc = poll(&p, 1, left > 0 ? (int)left : 0);
-    } while (rc < 0 && errno == EINTR);
-    if (rc <= 0)
-        kill(pid, SIGKILL);
-    int status = 0;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    CVM_ENSURE(rc > 0, err, CVM_E_TIMEOUT, "the isolate did not come up in time");
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
-}
-
-/* The PSP returns when the agent runs, and stays in the background by itself. */
 static int run_psp(const struct cvm_isolate_spec *spec, struct cvm_error *err)
 {
     CVM_AUTO_FREE char *host_data = cvm_hex(spec->host_data.b, sizeof spec->host_data.b);
@@ -181,28 +134,7 @@ static int run_psp(const struct cvm_isolate_spec *spec, struct cvm_error *err)
                     vcpus,
                     (char *)"--background",
                     NULL};
-    char *envp[] = {NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
-    sigset_t none;
-    sigemptyset(&none);
-    posix_spawnattr_init(&attr);
-    posix_spawnattr_setsigmask(&attr, &none);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
-    posix_spawn_file_actions_init(&actions);
-    /* First of all: should this daemon be killed now, its successor needs the sockets. */
-    posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-    posix_spawn_file_actions_addchdir_np(&actions, spec->folder);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 2, START_LOG, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    pid_t pid = -1;
-    int rc = posix_spawn(&pid, spec->host->psp, &actions, &attr, argv, envp);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attr);
-    CVM_ENSURE(rc == 0, err, CVM_E_PLATFORM, "cannot start '%s': %s", spec->host->psp,
-               strerror(rc));
-    return wait_child(pid, START_MS, err);
+    return cvm_psp_start(spec->host->psp, spec->folder, argv, err);
 }
 
 static int sim_start(const struct cvm_isolate_spec *spec, struct cvm_error *err)
@@ -210,15 +142,10 @@ static int sim_start(const struct cvm_isolate_spec *spec, struct cvm_error *err)
     int alive = sim_find(spec, err);
     CVM_GUARD(alive);
     CVM_ENSURE(!alive, err, CVM_E_EXISTS, "an isolate runs in '%s' already", spec->folder);
-    CVM_AUTO_FREE char *pid_path = inside(spec, PID_NAME);
+    CVM_AUTO_FREE char *pid_path = inside(spec, CVM_PSP_PID);
     CVM_ENSURE(access(pid_path, F_OK) != 0, err, CVM_E_ISOLATE_LOST,
                "an isolate ran in '%s' and has ended", spec->folder);
-    int status = run_psp(spec, err);
-    CVM_GUARD(status);
-    /* One that an earlier daemon started in its last moment may have come first. */
-    CVM_ENSURE(status == 0 || holder(spec) <= 0, err, CVM_E_EXISTS, "an isolate runs in '%s'",
-               spec->folder);
-    return status == 0 ? 0 : start_failed(spec, err);
+    return run_psp(spec, err);
 }
 
 /* Waits for a change in the folder, or the end of the PSP. What follows the start of listening is
@@ -246,7 +173,7 @@ static int sim_connect(const struct cvm_isolate_spec *spec, struct cvm_error *er
         return cvm_fail_errno(err, "cannot watch '%s'", spec->folder);
     int64_t end = now_ms() + START_MS;
     for (;;) {
-        pid_t pid = holder(spec);
+        pid_t pid = cvm_psp_holder(spec->folder);
         CVM_AUTO_CLOSE int pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
         int fd = cvm_unix_connect(path, NULL);
         if (fd >= 0)
@@ -259,27 +186,12 @@ static int sim_connect(const struct cvm_isolate_spec *spec, struct cvm_error *er
 static int sim_find(const struct cvm_isolate_spec *spec, struct cvm_error *err)
 {
     (void)err;
-    return holder(spec) > 0;
+    return cvm_psp_holder(spec->folder) > 0;
 }
 
 static int sim_stop(const struct cvm_isolate_spec *spec, struct cvm_error *err)
 {
-    pid_t pid = holder(spec);
-    if (pid <= 0)
-        return 0;
-    CVM_AUTO_CLOSE int pidfd = pidfd_open(pid, 0);
-    /* Asked again with the descriptor in hand: only then is the number surely that process. */
-    if (pidfd < 0 || holder(spec) != pid)
-        return 0;
-    if (pidfd_send_signal(pidfd, SIGTERM, NULL, 0) < 0)
-        return cvm_fail_errno(err, "cannot end the isolate");
-    struct pollfd p = {.fd = pidfd, .events = POLLIN};
-    if (poll(&p, 1, STOP_MS) > 0)
-        return 0;
-    if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
-        return cvm_fail_errno(err, "cannot end the isolate");
-    CVM_ENSURE(poll(&p, 1, STOP_MS) > 0, err, CVM_E_TIMEOUT, "the isolate does not end");
-    return 0;
+    return cvm_psp_stop(spec->folder, err);
 }
 
 const struct cvm_platform_driver cvm_platform_sim_process = {

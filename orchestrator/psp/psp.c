@@ -1,7 +1,8 @@
 /*
  * 2cvm-psp: the software PSP of one simulated isolate. It measures the guest's programs, fixes
  * HOST_DATA, starts the agent, and signs its reports under a root that everybody can compute.
- * It ends when the agent ends. With --background it returns when the agent runs (exit 0) or could
+ * It ends when the agent ends. With --machine the isolate is a virtual machine that somebody else
+ * starts: see machine.h. With --background it returns when the agent runs (exit 0) or could
  * not be started (exit 1, the reason on standard error, or 2 for a wrong command line); the PSP
  * itself stays in the background and is independent of whoever started it.
  */
@@ -21,13 +22,18 @@
 
 #include "core/base/encode.h"
 #include "orchestrator/psp/launch.h"
+#include "orchestrator/psp/machine.h"
 #include "orchestrator/psp/serve.h"
 
 static const char usage[] =
     "usage: 2cvm-psp --image DIR --host-data HEX --socket PATH --state-dir DIR\n"
     "                --memory-mib N --vcpus N [--background]\n"
+    "       2cvm-psp --machine VHOST --backend FILE --image DIR --host-data HEX --state-dir DIR\n"
+    "                [--background]\n"
     "\n"
-    "Starts the agent in DIR as a SIMULATED isolate and vouches for it until it ends.\n"
+    "Starts the agent in DIR as a SIMULATED isolate and vouches for it until it ends; or vouches "
+    "for the\n"
+    "machine whose QEMU connects to the vhost-user socket VHOST.\n"
     "\n"
     "  --image DIR       folder with 2cvm-agent, 2cvm-compile and 2cvm-cell\n"
     "  --host-data HEX   64 hex digits: SHA-256 of the manifest\n"
@@ -35,6 +41,8 @@ static const char usage[] =
     "  --state-dir DIR   gets psp.pid, agent.pid, psp.log, agent.log; one folder an isolate\n"
     "  --memory-mib N    memory that the agent is told to have\n"
     "  --vcpus N         part of the measurement\n"
+    "  --machine VHOST   the file vhost of the state folder, as QEMU is told it\n"
+    "  --backend FILE    the program vhost-device-vsock\n"
     "  --background      return when the agent runs, and stay in the background\n"
     "\n"
     "example: 2cvm-psp --image build/release/bin --host-data $(sha256sum < manifest.json | cut "
@@ -43,7 +51,7 @@ static const char usage[] =
     "--vcpus 2\n";
 
 struct options {
-    const char *image, *socket, *state_dir;
+    const char *image, *socket, *state_dir, *machine, *backend;
     uint8_t host_data[CVM_HOST_DATA_LEN];
     uint32_t memory_mib, vcpus;
     bool background;
@@ -66,7 +74,8 @@ static int parse(int argc, char **argv, struct options *o, struct cvm_error *err
     static const struct option longs[] = {{"image", 1, NULL, 'i'},      {"host-data", 1, NULL, 'd'},
                                           {"socket", 1, NULL, 's'},     {"state-dir", 1, NULL, 'S'},
                                           {"memory-mib", 1, NULL, 'm'}, {"vcpus", 1, NULL, 'c'},
-                                          {"background", 0, NULL, 'b'}, {NULL, 0, NULL, 0}};
+                                          {"background", 0, NULL, 'b'}, {"machine", 1, NULL, 'M'},
+                                          {"backend", 1, NULL, 'B'},    {NULL, 0, NULL, 0}};
     bool host_data = false;
     opterr = 0;
     for (int k; (k = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -76,6 +85,10 @@ static int parse(int argc, char **argv, struct options *o, struct cvm_error *err
             o->socket = optarg;
         else if (k == 'S')
             o->state_dir = optarg;
+        else if (k == 'M')
+            o->machine = optarg;
+        else if (k == 'B')
+            o->backend = optarg;
         else if (k == 'b')
             o->background = true;
         else if (k == 'm')
@@ -89,9 +102,10 @@ static int parse(int argc, char **argv, struct options *o, struct cvm_error *err
         } else
             return cvm_fail(err, CVM_E_USAGE, "an option that is not known, or lacks its value");
     }
-    CVM_ENSURE(optind == argc && o->image && o->socket && o->state_dir && o->memory_mib &&
-                   o->vcpus && host_data,
-               err, CVM_E_USAGE, "all six options are needed and nothing else");
+    bool process = o->socket && o->memory_mib && o->vcpus && !o->machine && !o->backend;
+    bool machine = o->machine && o->backend && !o->socket && !o->memory_mib && !o->vcpus;
+    CVM_ENSURE(optind == argc && o->image && o->state_dir && host_data && (process || machine), err,
+               CVM_E_USAGE, "all options of one of the two forms are needed and nothing else");
     return 0;
 }
 
@@ -153,25 +167,30 @@ struct running {
     bool listening;
     struct cvm_psp psp;
     struct cvm_psp_agent agent;
+    struct cvm_psp_machine machine;
 };
 
-static int start_agent(const struct options *o, struct running *r, struct cvm_error *err)
+static int begin(const struct options *o, struct running *r, struct cvm_error *err)
 {
-    CVM_AUTO_CLOSE int log = -1, agent_log = -1, agent_pid = -1, listener = -1;
+    CVM_AUTO_CLOSE int log = -1;
     CVM_GUARD(open_in(r->dir, "psp.log", O_WRONLY | O_APPEND, &log, err));
-    CVM_GUARD(open_in(r->dir, "agent.log", O_WRONLY | O_APPEND, &agent_log, err));
-    CVM_GUARD(open_in(r->dir, "agent.pid", O_WRONLY | O_TRUNC, &agent_pid, err));
     CVM_GUARD(write_pid(r->lock, getpid(), err));
     r->psp.log = fdopen(log, "a");
     if (!r->psp.log)
         return cvm_fail_errno(err, "cannot write psp.log");
     (void)CVM_TAKE_FD(log);
+    memcpy(r->psp.host_data, o->host_data, sizeof(o->host_data));
+    return cvm_issuer_new(&r->psp.issuer, time(NULL), err);
+}
 
+static int start_agent(const struct options *o, struct running *r, struct cvm_error *err)
+{
+    CVM_AUTO_CLOSE int agent_log = -1, agent_pid = -1, listener = -1;
+    CVM_GUARD(open_in(r->dir, "agent.log", O_WRONLY | O_APPEND, &agent_log, err));
+    CVM_GUARD(open_in(r->dir, "agent.pid", O_WRONLY | O_TRUNC, &agent_pid, err));
     CVM_AUTO_PSP_IMAGE struct cvm_psp_image image = {.program = {-1, -1, -1}};
     CVM_GUARD(cvm_psp_image_load(o->image, o->vcpus, &image, err));
-    CVM_GUARD(cvm_issuer_new(&r->psp.issuer, time(NULL), err));
     memcpy(r->psp.measurement, image.measurement, sizeof(image.measurement));
-    memcpy(r->psp.host_data, o->host_data, sizeof(o->host_data));
 
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -187,6 +206,15 @@ static int start_agent(const struct options *o, struct running *r, struct cvm_er
     if (r->agent.missing[0])
         cvm_psp_log(&r->psp, "the agent has no own %s", r->agent.missing);
     return write_pid(agent_pid, r->agent.pid, err);
+}
+
+static int start(const struct options *o, struct running *r, struct cvm_error *err)
+{
+    CVM_GUARD(claim(o, &r->dir, &r->lock, err));
+    CVM_GUARD(begin(o, r, err));
+    if (!o->machine)
+        return start_agent(o, r, err);
+    return cvm_psp_machine_prepare(r->dir, o->image, o->backend, o->machine, &r->machine, err);
 }
 
 static void refuse(const struct options *o, const struct running *r, const struct cvm_error *err)
@@ -207,7 +235,11 @@ static int live(const struct options *o, int ready)
 {
     CVM_AUTO_CLOSE int tell = ready;
     struct cvm_error err = {0};
-    struct running r = {.dir = -1, .lock = -1, .device = -1, .agent = {.pidfd = -1}};
+    struct running r = {.dir = -1,
+                        .lock = -1,
+                        .device = -1,
+                        .agent = {.pidfd = -1},
+                        .machine = CVM_PSP_MACHINE_NONE};
     char text[800];
     sigset_t set;
     sigemptyset(&set);
@@ -215,7 +247,9 @@ static int live(const struct options *o, int ready)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    if (claim(o, &r.dir, &r.lock, &err) < 0 || start_agent(o, &r, &err) < 0) {
+    if (start(o, &r, &err) < 0) {
+        if (o->machine)
+            cvm_psp_machine_end(&r.machine);
         refuse(o, &r, &err);
         return 1;
     }
@@ -225,10 +259,14 @@ static int live(const struct options *o, int ready)
         tell = -1;
     }
     prctl(PR_SET_DUMPABLE, 0); /* what /proc shows of a process with keys is for root only */
-    int result = cvm_psp_serve(&r.psp, r.device, r.agent.pidfd, &err);
+    int result = o->machine ? cvm_psp_machine_serve(&r.psp, &r.machine, &err)
+                            : cvm_psp_serve(&r.psp, r.device, r.agent.pidfd, &err);
     if (result < 0)
         cvm_psp_log(&r.psp, "%s", cvm_error_line(&err, text, sizeof(text)));
-    (void)unlink(o->socket);
+    if (o->machine)
+        cvm_psp_machine_end(&r.machine);
+    else
+        (void)unlink(o->socket);
     cvm_issuer_free(&r.psp.issuer);
     return result < 0 ? 1 : 0;
 }

@@ -5,6 +5,7 @@
 #include <libxml/parser.h>
 #include <libxml/tree.h>
 #include <openssl/evp.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define QEMU_URI "http://libvirt.org/schemas/domain/qemu/1.0"
@@ -108,6 +109,7 @@ static int set_machine(xmlDoc *doc, const struct cvm_domain_spec *spec, struct c
     CVM_GUARD(set_text(doc, "name", spec->name, err));
     CVM_GUARD(set_text(doc, "uuid", spec->uuid, err));
     CVM_GUARD(set_text(doc, "title", spec->title, err));
+    CVM_GUARD(set_text(doc, "description", spec->description, err));
     CVM_GUARD(set_number(doc, "memory", spec->memory_mib, err));
     CVM_GUARD(set_number(doc, "vcpu", spec->vcpus, err));
     CVM_GUARD(set_text(doc, "os/kernel", spec->kernel, err));
@@ -121,10 +123,18 @@ static int set_machine(xmlDoc *doc, const struct cvm_domain_spec *spec, struct c
     return add_metadata(metadata, true, spec, err);
 }
 
+static void remove_node(xmlNode *n)
+{
+    if (!n)
+        return;
+    xmlUnlinkNode(n);
+    xmlFreeNode(n);
+}
+
 static int set_snp(xmlDoc *doc, const struct cvm_domain_spec *spec, struct cvm_error *err)
 {
-    CVM_ENSURE(spec->loader && !spec->kvm && !spec->vsock_socket, err, CVM_E_PLATFORM,
-               "a SEV-SNP machine needs its firmware and the kernel's vsock");
+    CVM_ENSURE(spec->loader && !spec->kvm && !spec->vsock_socket && !spec->user && !spec->no_vsock,
+               err, CVM_E_PLATFORM, "a SEV-SNP machine needs its firmware and the kernel's vsock");
     char policy[24];
     snprintf(policy, sizeof policy, "0x%llx", (unsigned long long)spec->policy);
     unsigned char host_data[48];
@@ -141,8 +151,8 @@ static int add_vhost_user(xmlDoc *doc, const char *socket, struct cvm_error *err
     CVM_GUARD(check_text(socket, err));
     /* QEMU takes a comma as the end of a value. */
     CVM_ENSURE(!strchr(socket, ','), err, CVM_E_PLATFORM, "the path '%s' has a comma", socket);
-    xmlUnlinkNode(kernel_vsock);
-    xmlFreeNode(kernel_vsock);
+    remove_node(kernel_vsock);
+    /* The path stands last: the software PSP finds the machine by it. */
     CVM_AUTO_FREE char *chardev = cvm_printf("socket,id=vs0,reconnect=0,path=%s", socket);
     const char *const arguments[] = {"-chardev", chardev, "-device",
                                      "vhost-user-vsock-pci,chardev=vs0"};
@@ -150,6 +160,18 @@ static int add_vhost_user(xmlDoc *doc, const char *socket, struct cvm_error *err
     xmlNode *line = xmlNewChild(root, ns, TEXT("commandline"), NULL);
     for (size_t i = 0; i < sizeof arguments / sizeof arguments[0]; i++)
         xmlSetProp(xmlNewChild(line, ns, TEXT("arg"), NULL), TEXT("value"), TEXT(arguments[i]));
+    return 0;
+}
+
+/* libvirt leaves the owners of the files alone then, too. */
+static int add_user(xmlDoc *doc, const char *user, struct cvm_error *err)
+{
+    CVM_GUARD(check_text(user, err));
+    xmlNode *label = xmlNewChild(xmlDocGetRootElement(doc), NULL, TEXT("seclabel"), NULL);
+    xmlSetProp(label, TEXT("type"), TEXT("static"));
+    xmlSetProp(label, TEXT("model"), TEXT("dac"));
+    xmlSetProp(label, TEXT("relabel"), TEXT("no"));
+    xmlNewTextChild(label, NULL, TEXT("label"), TEXT(user));
     return 0;
 }
 
@@ -172,6 +194,10 @@ int cvm_domain_xml(const struct cvm_domain_spec *spec, char **ret, struct cvm_er
         CVM_GUARD(set_snp(doc, spec, err));
     else
         CVM_GUARD(set_attribute(doc, "", "type", spec->kvm ? "kvm" : "qemu", err));
+    if (spec->user)
+        CVM_GUARD(add_user(doc, spec->user, err));
+    if (spec->no_vsock)
+        remove_node(at(doc, "devices/vsock"));
     if (spec->vsock_socket)
         CVM_GUARD(add_vhost_user(doc, spec->vsock_socket, err));
     *ret = written(doc, xmlDocGetRootElement(doc));
@@ -185,6 +211,72 @@ int cvm_domain_metadata(const struct cvm_domain_spec *spec, char **ret, struct c
     xmlDocSetRootElement(doc, holder);
     CVM_GUARD(add_metadata(holder, false, spec, err));
     *ret = written(doc, holder->children);
+    return 0;
+}
+
+static xmlDoc *read_document(const char *xml, const char *what, struct cvm_error *err)
+{
+    size_t len = strlen(xml);
+    xmlDoc *doc =
+        len <= 1024 * 1024 ? xmlReadMemory(xml, (int)len, NULL, NULL, PARSE_OPTIONS) : NULL;
+    if (!doc)
+        cvm_fail(err, CVM_E_BAD_ENCODING, "%s that are not XML", what);
+    return doc;
+}
+
+int cvm_domain_metadata_manifest(const char *element, struct cvm_digest *ret, struct cvm_error *err)
+{
+    AUTO_DOC xmlDoc *doc = read_document(element, "metadata", err);
+    if (!doc)
+        return -1;
+    xmlNode *root = xmlDocGetRootElement(doc);
+    CVM_ENSURE(root && xmlStrEqual(root->name, TEXT("collaboration")), err, CVM_E_BAD_ENCODING,
+               "metadata of another form");
+    xmlChar *text = xmlGetProp(root, TEXT("manifest"));
+    int rc = text ? cvm_digest_parse((const char *)text, ret, err)
+                  : cvm_fail(err, CVM_E_BAD_ENCODING, "metadata without a manifest");
+    xmlFree(text);
+    return rc;
+}
+
+int cvm_domain_cid(const char *xml, uint32_t *ret, struct cvm_error *err)
+{
+    AUTO_DOC xmlDoc *doc = read_document(xml, "a domain's elements", err);
+    if (!doc)
+        return -1;
+    xmlNode *n = at(doc, "devices/vsock/cid");
+    xmlChar *text = n ? xmlGetProp(n, TEXT("address")) : NULL;
+    char *end = NULL;
+    unsigned long v = text ? strtoul((const char *)text, &end, 10) : 0;
+    bool good = text && *text && !*end && v > 2 && v < UINT32_MAX;
+    xmlFree(text);
+    CVM_ENSURE(good, err, CVM_E_NOT_FOUND, "the machine has no vsock address");
+    *ret = (uint32_t)v;
+    return 0;
+}
+
+int cvm_domain_capable_of_snp(const char *capabilities, struct cvm_error *err)
+{
+    AUTO_DOC xmlDoc *doc = read_document(capabilities, "capabilities", err);
+    if (!doc)
+        return -1;
+    xmlNode *n = at(doc, "features/launchSecurity");
+    xmlChar *supported = n ? xmlGetProp(n, TEXT("supported")) : NULL;
+    bool yes = supported && xmlStrEqual(supported, TEXT("yes"));
+    xmlFree(supported);
+    if (!yes)
+        return 0;
+    for (xmlNode *e = n->children; e; e = e->next) {
+        if (e->type != XML_ELEMENT_NODE || !xmlStrEqual(e->name, TEXT("enum")))
+            continue;
+        for (xmlNode *v = e->children; v; v = v->next) {
+            xmlChar *word = v->type == XML_ELEMENT_NODE ? xmlNodeGetContent(v) : NULL;
+            bool snp = word && xmlStrEqual(word, TEXT("sev-snp"));
+            xmlFree(word);
+            if (snp)
+                return 1;
+        }
+    }
     return 0;
 }
 

@@ -31,6 +31,7 @@ static struct cvm_domain_spec spec_of(const char *file)
         .name = "2cvm-0123456789abcdef",
         .uuid = "3f8a5a3c-6d5e-4b55-9a35-0c9f6a1f0001",
         .title = HOSTILE,
+        .description = HOSTILE,
         .state = "running",
         .manifest = "sha256:00",
         .participants = participants,

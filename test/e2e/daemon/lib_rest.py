@@ -193,7 +193,7 @@ def manifest(people, measurement="00" * 48, **changes):
          "isolate": {"platforms": ["sim-process"], "measurements": ["sha384:" + measurement], "chips": "any", "min_tcb": {}, "vcpus": 1,
                      "memory_mib": 512,
                      "waive": ["user-namespace", "mount-namespace", "pid-namespace", "network-namespace", "ipc-namespace",
-                               "uts-namespace", "seccomp", "landlock", "cgroup"]},
+                               "uts-namespace", "seccomp", "landlock", "cgroup", "core-scheduling", "speculation-control"]},
          "components": [{"id": "count", "owner": b, "digest": digest(b"count"), "max_bytes": 1048576, "kind": "command",
                          "grants": ["wasi:cli", "wasi:filesystem"], "clock": "none", "random": "none",
                          "limits": {"memory_bytes": 16777216, "cpu_ms": 10000, "wall_ms": 20000}}],

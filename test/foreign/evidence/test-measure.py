@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """`2cvm measure` against sev-snp-measure: random kernels, initramfs, command lines, processors, features; and images that both refuse."""
 import hashlib
+import json
 import pathlib
 import random
 import subprocess
@@ -8,7 +9,9 @@ import sys
 import tempfile
 
 try:
-    from sevsnpmeasure import guest, vcpu_types
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from sevsnpmeasure import guest, id_block, vcpu_types
     from sevsnpmeasure.sev_mode import SevMode
 except ImportError:
     print("skipped: sev-snp-measure is not installed (scripts/setup test)")
@@ -32,6 +35,25 @@ def theirs(ovmf: pathlib.Path, kernel: str | None, initrd: str | None, append: s
         return guest.calc_launch_digest(SevMode.SEV_SNP, vcpus, vcpu_types.CPU_SIGS[model], str(ovmf), kernel, initrd, append, features).hex()
     except RuntimeError:
         return None
+
+
+def id_blocks(folder: pathlib.Path, image: pathlib.Path, dice: random.Random) -> None:
+    """The block that an ID key signs, and the names of keys in a report."""
+    for _ in range(5):
+        keys, options = [], []
+        for option in ("id-key", "author-key"):
+            keys.append(ec.generate_private_key(ec.SECP384R1()))
+            path = folder / option
+            path.write_bytes(keys[-1].public_key().public_bytes(serialization.Encoding.PEM,
+                                                                serialization.PublicFormat.SubjectPublicKeyInfo))
+            options += [f"--{option}", path]
+        svn, policy = dice.randrange(1 << 32), 0x30000 | dice.randrange(1 << 16)
+        said = json.loads(subprocess.run([PROGRAM, "measure", "--ovmf", image, "--vcpus", "2", "--guest-svn", str(svn), "--policy",
+                                          hex(policy), *options, "--json"], check=True, capture_output=True).stdout)
+        theirs = bytes(id_block.IdBlock(launch_digest=id_block.LaunchDigest.from_buffer_copy(bytes.fromhex(said["measurements"][0][7:])),
+                                        ids=id_block.DefaultIDs, version=1, guest_svn=svn.to_bytes(4, "little"), policy=policy))
+        assert said["id_block"] == theirs.hex() and said["id_block_digest"] == "sha384:" + hashlib.sha384(theirs).hexdigest()
+        assert [said["id_keys"], said["author_keys"]] == [["sha384:" + id_block.pub_to_digest(k).hex()] for k in keys]
 
 
 def main() -> None:
@@ -60,7 +82,8 @@ def main() -> None:
             a, b = ours(*args), theirs(image, kernel, initrd, append, vcpus, model, features)
             assert a == b, f"{args}: we say {a}, they say {b}"
             refused += a is None
-    print(f"sev-snp-measure: {RUNS} measurements, {refused} refused by both, all equal")
+        id_blocks(pathlib.Path(d), images[0], dice)
+    print(f"sev-snp-measure: 5 ID blocks and {RUNS} measurements, {refused} refused by both, all equal")
 
 
 if __name__ == "__main__":
