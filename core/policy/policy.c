@@ -16,20 +16,37 @@ static bool has(uint32_t set, uint32_t i)
 }
 
 /*@
+  requires i < 64;
   assigns \nothing;
+  ensures \result != 0 <==> cvm_bit(set, i);
 */
-static uint32_t all(uint32_t n)
+static bool has64(uint64_t set, uint32_t i)
 {
-    return n >= 32 ? UINT32_MAX : (UINT32_C(1) << n) - 1;
-}
-
-static uint64_t all64(uint32_t n)
-{
-    return n >= 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
+    return set >> i & 1;
 }
 
 /*@
-  requires \valid(s) && s->phase <= CVM_PHASE_ABORTED && to <= CVM_PHASE_ABORTED;
+  requires i < 32;
+  assigns \nothing;
+  ensures \forall integer k; 0 <= k < 32 ==> (cvm_bit(\result, k) <==> cvm_bit(set, k) || k == i);
+*/
+static uint32_t with(uint32_t set, uint32_t i)
+{
+    return set | UINT32_C(1) << i;
+}
+
+/*@
+  requires i < 64;
+  assigns \nothing;
+  ensures \forall integer k; 0 <= k < 64 ==> (cvm_bit(\result, k) <==> cvm_bit(set, k) || k == i);
+*/
+static uint64_t with64(uint64_t set, uint32_t i)
+{
+    return set | UINT64_C(1) << i;
+}
+
+/*@
+  requires s->phase <= CVM_PHASE_ABORTED && to <= CVM_PHASE_ABORTED;
   assigns s->phase;
   ensures \result == CVM_OK || \result == CVM_E_WRONG_PHASE;
   ensures \result == CVM_OK <==> cvm_may_move(\old(s->phase), to);
@@ -45,9 +62,8 @@ static enum cvm_code move(struct cvm_policy_state *s, enum cvm_phase to)
 
 /* The code for a request that this phase does not take. */
 /*@
-  requires \valid_read(s);
   assigns \nothing;
-  ensures \result != CVM_OK;
+  ensures \result == CVM_E_ABORTED || \result == CVM_E_WRONG_PHASE;
 */
 static enum cvm_code wrong_phase(const struct cvm_policy_state *s)
 {
@@ -55,7 +71,6 @@ static enum cvm_code wrong_phase(const struct cvm_policy_state *s)
 }
 
 /*@
-  requires \valid_read(s);
   assigns \nothing;
   ensures \result != 0 <==> first <= s->phase <= last && s->phase != CVM_PHASE_ABORTED;
 */
@@ -65,7 +80,6 @@ static bool in(const struct cvm_policy_state *s, enum cvm_phase first, enum cvm_
 }
 
 /*@
-  requires \valid_read(s) && \valid_read(r);
   assigns \nothing;
   ensures \result != 0 <==> s->latest > r->not_after;
 */
@@ -75,30 +89,28 @@ static bool expired(const struct cvm_policy_rules *r, const struct cvm_policy_st
 }
 
 /*@
-  requires \valid_read(s);
   assigns \nothing;
-  ensures \result != 0 <==> item < CVM_POLICY_ITEMS && cvm_admitted(s, item);
+  ensures \result != 0 <==> item < CVM_POLICY_ITEMS && cvm_admitted(*s, item);
 */
 bool cvm_policy_is_admitted(const struct cvm_policy_state *s, uint32_t item)
 {
-    return item < CVM_POLICY_ITEMS && (s->admitted[item / 64] >> item % 64 & 1);
+    return item < CVM_POLICY_ITEMS && has64(s->admitted[item / 64], item % 64);
 }
 
 /*@
-  requires \valid_read(r) && item < CVM_POLICY_ITEMS;
+  requires item < CVM_POLICY_ITEMS;
   assigns \nothing;
-  ensures \result != 0 <==> cvm_open(r, item);
+  ensures \result != 0 <==> cvm_open(*r, item);
 */
 static bool is_open(const struct cvm_policy_rules *r, uint32_t item)
 {
-    return r->open[item / 64] >> item % 64 & 1;
+    return has64(r->open[item / 64], item % 64);
 }
 
 /*@
-  requires cvm_rules_valid(r) && \valid_read(s);
+  requires cvm_rules_valid(*r);
   assigns \nothing;
-  ensures \result != 0 ==> s->phase == CVM_PHASE_FILLING && item < r->n_items &&
-    cvm_bit(s->released, r->owner[item]) && !cvm_admitted(s, item) && !cvm_open(r, item);
+  ensures \result != 0 <==> cvm_wants(*r, *s, item);
 */
 bool cvm_policy_wants_item(const struct cvm_policy_rules *r, const struct cvm_policy_state *s,
                            uint32_t item)
@@ -109,24 +121,53 @@ bool cvm_policy_wants_item(const struct cvm_policy_rules *r, const struct cvm_po
 }
 
 /*@
-  requires \valid_read(s) && \valid_read(r);
+  requires cvm_rules_valid(*r);
   assigns \nothing;
+  ensures \result != 0 <==> cvm_all_released(*r, *s);
 */
 static bool everyone_released(const struct cvm_policy_rules *r, const struct cvm_policy_state *s)
 {
-    return s->released == all(r->n_participants);
+    /*@
+      loop invariant 0 <= p <= r->n_participants;
+      loop invariant \forall integer k; 0 <= k < p ==> cvm_bit(s->released, k);
+      loop assigns p;
+      loop variant r->n_participants - p;
+    */
+    for (uint32_t p = 0; p < r->n_participants; p++)
+        if (!has(s->released, p))
+            return false;
+    return true;
 }
 
 /*@
-  requires cvm_rules_valid(r) && \valid_read(s);
+  requires cvm_rules_valid(*r);
   assigns \nothing;
-  ensures \result != 0 <==> cvm_all_admitted(r, s);
+  ensures \result != 0 <==> cvm_all_ended(*r, *s);
+*/
+static bool everything_ended(const struct cvm_policy_rules *r, const struct cvm_policy_state *s)
+{
+    /*@
+      loop invariant 0 <= c <= r->n_components;
+      loop invariant \forall integer k; 0 <= k < c ==> cvm_bit(s->ended_ok, k);
+      loop assigns c;
+      loop variant r->n_components - c;
+    */
+    for (uint32_t c = 0; c < r->n_components; c++)
+        if (!has64(s->ended_ok, c))
+            return false;
+    return true;
+}
+
+/*@
+  requires cvm_rules_valid(*r);
+  assigns \nothing;
+  ensures \result != 0 <==> cvm_all_admitted(*r, *s);
 */
 static bool everything_admitted(const struct cvm_policy_rules *r, const struct cvm_policy_state *s)
 {
     /*@
       loop invariant 0 <= i <= r->n_items;
-      loop invariant \forall integer k; 0 <= k < i ==> cvm_admitted(s, k) || cvm_open(r, k);
+      loop invariant \forall integer k; 0 <= k < i ==> cvm_admitted(*s, k) || cvm_open(*r, k);
       loop assigns i;
       loop variant r->n_items - i;
     */
@@ -137,37 +178,68 @@ static bool everything_admitted(const struct cvm_policy_rules *r, const struct c
 }
 
 /*@
-  requires cvm_rules_valid(r) && \valid_read(s);
+  requires cvm_rules_valid(*r) && i < r->n_conditions;
   assigns \nothing;
-  ensures \result != 0 ==> cvm_conditions(r, s);
+  ensures \result != 0 <==> cvm_time_holds(*r, *s, i);
+*/
+static bool time_holds(const struct cvm_policy_rules *r, const struct cvm_policy_state *s,
+                       uint32_t i)
+{
+    /*@
+      loop invariant 0 <= p <= r->n_participants;
+      loop invariant \forall integer k; 0 <= k < p && cvm_bit(r->conditions[i].by, k) ==>
+        s->time[k] >= r->conditions[i].time;
+      loop assigns p;
+      loop variant r->n_participants - p;
+    */
+    for (uint32_t p = 0; p < r->n_participants; p++)
+        if (has(r->conditions[i].by, p) && s->time[p] < r->conditions[i].time)
+            return false;
+    return true;
+}
+
+/*@
+  requires cvm_rules_valid(*r) && i < r->n_conditions;
+  assigns \nothing;
+  ensures \result != 0 <==> cvm_condition_holds(*r, *s, i);
+*/
+static bool condition_holds(const struct cvm_policy_rules *r, const struct cvm_policy_state *s,
+                            uint32_t i)
+{
+    if (!r->conditions[i].approved)
+        return time_holds(r, s, i);
+    uint32_t by = r->conditions[i].by;
+    return (s->approved[r->conditions[i].output] & by) == by;
+}
+
+/*@
+  requires cvm_rules_valid(*r);
+  assigns \nothing;
+  ensures \result != 0 <==> cvm_conditions(*r, *s);
 */
 bool cvm_policy_conditions_hold(const struct cvm_policy_rules *r, const struct cvm_policy_state *s)
 {
     /*@
       loop invariant 0 <= i <= r->n_conditions;
-      loop invariant \forall integer k; 0 <= k < i ==> cvm_condition_holds(r, s, k);
+      loop invariant \forall integer k; 0 <= k < i ==> cvm_condition_holds(*r, *s, k);
       loop assigns i;
       loop variant r->n_conditions - i;
     */
-    for (uint32_t i = 0; i < r->n_conditions; i++) {
-        const struct cvm_policy_condition *c = &r->conditions[i];
-        if (c->approved && (s->approved[c->output] & c->by) != c->by)
+    for (uint32_t i = 0; i < r->n_conditions; i++)
+        if (!condition_holds(r, s, i))
             return false;
-        /*@
-          loop invariant 0 <= p <= r->n_participants;
-          loop invariant \forall integer k; 0 <= k < p && cvm_bit(c->by, k) ==>
-            s->time[k] >= c->time;
-          loop assigns p;
-          loop variant r->n_participants - p;
-        */
-        for (uint32_t p = 0; !c->approved && p < r->n_participants; p++)
-            if (has(c->by, p) && s->time[p] < c->time)
-                return false;
-    }
     return true;
 }
 
 /* After a release or an admission: filling ends when nothing is missing. */
+/*@
+  requires cvm_rules_valid(*r);
+  assigns s->phase;
+  ensures seals: \old(s->phase) == CVM_PHASE_FILLING && cvm_all_released(*r, *s) &&
+    cvm_all_admitted(*r, *s) ==> s->phase == CVM_PHASE_SEALED;
+  ensures waits: \old(s->phase) != CVM_PHASE_FILLING || !cvm_all_released(*r, *s) ||
+    !cvm_all_admitted(*r, *s) ==> s->phase == \old(s->phase);
+*/
 static void seal_when_full(const struct cvm_policy_rules *r, struct cvm_policy_state *s)
 {
     if (s->phase == CVM_PHASE_FILLING && everyone_released(r, s) && everything_admitted(r, s))
@@ -175,11 +247,14 @@ static void seal_when_full(const struct cvm_policy_rules *r, struct cvm_policy_s
 }
 
 /*@
-  requires \valid(s) && s->phase <= CVM_PHASE_ABORTED;
+  requires cvm_inv_phase(*s);
   assigns s->phase;
-  ensures \result != CVM_OK ==> s->phase == \old(s->phase);
-  ensures \result == CVM_OK ==>
-    \old(s->phase) == CVM_PHASE_EMPTY && s->phase == CVM_PHASE_LOCKED;
+  ensures decided: \result == CVM_OK <==> \old(s->phase) == CVM_PHASE_EMPTY;
+  ensures locks: \result == CVM_OK ==> s->phase == CVM_PHASE_LOCKED;
+  ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures kept: \forall struct cvm_policy_rules any;
+    cvm_rules_valid(any) && cvm_inv(any, \old(*s)) ==> cvm_inv(any, *s);
+  ensures grows: cvm_grows(\old(*s), *s);
 */
 static enum cvm_code lock(struct cvm_policy_state *s)
 {
@@ -189,12 +264,14 @@ static enum cvm_code lock(struct cvm_policy_state *s)
 }
 
 /*@
-  requires \valid(s) && s->nonces <= CVM_POLICY_NONCES;
-  requires \valid_read(q) && \separated(s, q);
+  requires cvm_inv_phase(*s) && s->nonces <= CVM_POLICY_NONCES;
   assigns s->nonces;
-  ensures \result != CVM_OK ==> s->nonces == \old(s->nonces);
-  ensures \result == CVM_OK ==> \old(s->nonces) < s->nonces <= CVM_POLICY_NONCES &&
-    s->phase <= CVM_PHASE_RELEASING;
+  ensures decided: \result == CVM_OK <==> cvm_takes_challenge(\old(*s), *q);
+  ensures spends: \result == CVM_OK ==> s->nonces == \old(s->nonces) + q->nonces;
+  ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures kept: \forall struct cvm_policy_rules any;
+    cvm_rules_valid(any) && cvm_inv(any, \old(*s)) ==> cvm_inv(any, *s);
+  ensures grows: cvm_grows(\old(*s), *s);
 */
 static enum cvm_code challenge(struct cvm_policy_state *s, const struct cvm_policy_request *q)
 {
@@ -209,6 +286,12 @@ static enum cvm_code challenge(struct cvm_policy_state *s, const struct cvm_poli
 }
 
 /* What holds for every act. */
+/*@
+  requires cvm_rules_valid(*r) && s->phase <= CVM_PHASE_ABORTED;
+  assigns \nothing;
+  ensures \result == CVM_OK <==> cvm_acts_counted(*r, *s, *q);
+  ensures \result == CVM_OK || \result == CVM_E_TOO_MANY_ACTS <==> cvm_acts(*r, *s, *q);
+*/
 static enum cvm_code check_act(const struct cvm_policy_rules *r, const struct cvm_policy_state *s,
                                const struct cvm_policy_request *q)
 {
@@ -222,7 +305,7 @@ static enum cvm_code check_act(const struct cvm_policy_rules *r, const struct cv
 }
 
 /*@
-  requires \valid(s) && \valid_read(q) && \separated(s, q) && q->participant < 32;
+  requires q->participant < 32;
   requires s->acts[q->participant] <= CVM_POLICY_ACTS;
   assigns s->seq[q->participant], s->acts[q->participant];
   ensures s->seq[q->participant] == q->seq;
@@ -234,6 +317,14 @@ static void count_act(struct cvm_policy_state *s, const struct cvm_policy_reques
     s->acts[q->participant]++;
 }
 
+/*@
+  requires cvm_rules_valid(*r) && cvm_inv(*r, *s);
+  assigns s->phase, s->seq[q->participant], s->acts[q->participant], s->released;
+  ensures decided: \result == CVM_OK <==> cvm_takes_release(*r, \old(*s), *q);
+  ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures kept: cvm_inv(*r, *s);
+  ensures grows: cvm_grows(\old(*s), *s);
+*/
 static enum cvm_code act_release(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
                                  const struct cvm_policy_request *q)
 {
@@ -251,19 +342,22 @@ static enum cvm_code act_release(const struct cvm_policy_rules *r, struct cvm_po
     if (s->phase == CVM_PHASE_LOCKED && (code = move(s, CVM_PHASE_FILLING)) != CVM_OK)
         return code;
     count_act(s, q);
-    s->released |= UINT32_C(1) << q->participant;
+    s->released = with(s->released, q->participant);
     seal_when_full(r, s);
     return CVM_OK;
 }
 
 /*@
-  requires cvm_rules_valid(r) && participant < 32;
+  requires cvm_rules_valid(*r) && participant < 32;
   assigns \nothing;
+  ensures \result != 0 <==> cvm_asked(*r, output, participant);
 */
 static bool approval_asked(const struct cvm_policy_rules *r, uint32_t output, uint32_t participant)
 {
     /*@
       loop invariant 0 <= i <= r->n_conditions;
+      loop invariant \forall integer k; 0 <= k < i && r->conditions[k].approved != 0 &&
+        r->conditions[k].output == output ==> !cvm_bit(r->conditions[k].by, participant);
       loop assigns i;
       loop variant r->n_conditions - i;
     */
@@ -274,6 +368,14 @@ static bool approval_asked(const struct cvm_policy_rules *r, uint32_t output, ui
     return false;
 }
 
+/*@
+  requires cvm_rules_valid(*r) && cvm_inv(*r, *s);
+  assigns s->approved[q->output], s->seq[q->participant], s->acts[q->participant];
+  ensures decided: \result == CVM_OK <==> cvm_takes_approve(*r, \old(*s), *q);
+  ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures kept: cvm_inv(*r, *s);
+  ensures grows: cvm_grows(\old(*s), *s);
+*/
 static enum cvm_code act_approve(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
                                  const struct cvm_policy_request *q)
 {
@@ -288,10 +390,18 @@ static enum cvm_code act_approve(const struct cvm_policy_rules *r, struct cvm_po
     if (!q->head_known)
         return CVM_E_ACT_TRANSCRIPT;
     count_act(s, q);
-    s->approved[q->output] |= UINT32_C(1) << q->participant;
+    s->approved[q->output] = with(s->approved[q->output], q->participant);
     return CVM_OK;
 }
 
+/*@
+  requires cvm_rules_valid(*r) && cvm_inv(*r, *s);
+  assigns s->time[q->participant], s->latest, s->seq[q->participant], s->acts[q->participant];
+  ensures decided: \result == CVM_OK <==> cvm_takes_time(*r, \old(*s), *q);
+  ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures kept: cvm_inv(*r, *s);
+  ensures grows: cvm_grows(\old(*s), *s);
+*/
 static enum cvm_code act_time(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
                               const struct cvm_policy_request *q)
 {
@@ -308,12 +418,14 @@ static enum cvm_code act_time(const struct cvm_policy_rules *r, struct cvm_polic
 }
 
 /*@
-  requires \valid(s) && s->phase <= CVM_PHASE_ABORTED;
+  requires cvm_inv_phase(*s);
   assigns s->phase, s->reason;
-  ensures \result != CVM_OK ==> s->phase == \old(s->phase) && s->reason == \old(s->reason);
-  ensures \result == CVM_OK ==>
-    \old(s->phase) <= CVM_PHASE_WAITING && s->phase == CVM_PHASE_ABORTED;
-  ensures \old(s->phase) <= CVM_PHASE_WAITING ==> \result == CVM_OK;
+  ensures decided: \result == CVM_OK <==> \old(s->phase) <= CVM_PHASE_WAITING;
+  ensures aborts: \result == CVM_OK ==> s->phase == CVM_PHASE_ABORTED;
+  ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures kept: \forall struct cvm_policy_rules any;
+    cvm_rules_valid(any) && cvm_inv(any, \old(*s)) ==> cvm_inv(any, *s);
+  ensures grows: cvm_grows(\old(*s), *s);
 */
 static enum cvm_code fault(struct cvm_policy_state *s, enum cvm_code reason)
 {
@@ -325,6 +437,15 @@ static enum cvm_code fault(struct cvm_policy_state *s, enum cvm_code reason)
     return code;
 }
 
+/*@
+  requires cvm_rules_valid(*r) && cvm_inv(*r, *s);
+  assigns s->phase, s->reason, s->seq[q->participant], s->acts[q->participant];
+  ensures decided: \result == CVM_OK <==> cvm_acts(*r, \old(*s), *q);
+  ensures aborts: \result == CVM_OK ==> s->phase == CVM_PHASE_ABORTED;
+  ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures kept: cvm_inv(*r, *s);
+  ensures grows: cvm_grows(\old(*s), *s);
+*/
 static enum cvm_code act_abort(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
                                const struct cvm_policy_request *q)
 {
@@ -338,6 +459,14 @@ static enum cvm_code act_abort(const struct cvm_policy_rules *r, struct cvm_poli
     return code;
 }
 
+/*@
+  requires cvm_rules_valid(*r) && cvm_inv(*r, *s);
+  assigns s->phase, s->admitted[q->item / 64];
+  ensures decided: \result == CVM_OK <==> cvm_wants(*r, \old(*s), q->item);
+  ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures kept: cvm_inv(*r, *s);
+  ensures grows: cvm_grows(\old(*s), *s);
+*/
 static enum cvm_code item(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
                           const struct cvm_policy_request *q)
 {
@@ -346,19 +475,20 @@ static enum cvm_code item(const struct cvm_policy_rules *r, struct cvm_policy_st
     if (!cvm_policy_wants_item(r, s, q->item))
         return CVM_E_ITEM_NOT_WANTED;
     if (q->kind == CVM_REQUEST_ITEM_ADMITTED) {
-        s->admitted[q->item / 64] |= UINT64_C(1) << q->item % 64;
+        s->admitted[q->item / 64] = with64(s->admitted[q->item / 64], q->item % 64);
         seal_when_full(r, s);
     }
     return CVM_OK;
 }
 
 /*@
-  requires \valid(s) && \valid_read(r) && \separated(r, s) && s->phase <= CVM_PHASE_ABORTED;
+  requires cvm_rules_valid(*r) && cvm_inv(*r, *s);
   assigns s->phase, s->run;
-  ensures refused: \result != CVM_OK ==> cvm_same{Pre, Post}(s);
-  ensures once: \result == CVM_OK ==> \old(s->run) == 0 && s->run != 0 &&
-    \old(s->phase) == CVM_PHASE_SEALED && s->phase == CVM_PHASE_RUNNING;
-  ensures spent: \old(s->run) != 0 ==> s->run != 0;
+  ensures decided: \result == CVM_OK <==> cvm_takes_run(*r, \old(*s));
+  ensures spends: \result == CVM_OK ==> s->run != 0 && s->phase == CVM_PHASE_RUNNING;
+  ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures kept: cvm_inv(*r, *s);
+  ensures grows: cvm_grows(\old(*s), *s);
 */
 static enum cvm_code run(const struct cvm_policy_rules *r, struct cvm_policy_state *s)
 {
@@ -376,129 +506,141 @@ static enum cvm_code run(const struct cvm_policy_rules *r, struct cvm_policy_sta
     return move(s, CVM_PHASE_RUNNING);
 }
 
+/*@
+  requires c < 64;
+  assigns \nothing;
+  ensures \result != 0 <==> cvm_runs(*s, c);
+*/
+static bool runs(const struct cvm_policy_state *s, uint32_t c)
+{
+    return has64(s->started, c) && !has64(s->ended_ok, c);
+}
+
+/*@
+  requires cvm_rules_valid(*r) && cvm_inv(*r, *s);
+  assigns s->started;
+  ensures decided: \result == CVM_OK <==> cvm_takes_started(*r, \old(*s), c);
+  ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures kept: cvm_inv(*r, *s);
+  ensures grows: cvm_grows(\old(*s), *s);
+*/
 static enum cvm_code component_started(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
                                        uint32_t c)
 {
     if (s->phase != CVM_PHASE_RUNNING)
         return wrong_phase(s);
-    if (c >= r->n_components || (s->started >> c & 1))
+    if (c >= r->n_components || has64(s->started, c))
         return CVM_E_WRONG_PHASE;
-    s->started |= UINT64_C(1) << c;
+    s->started = with64(s->started, c);
     return CVM_OK;
 }
 
+/*@
+  requires cvm_rules_valid(*r) && cvm_inv(*r, *s);
+  assigns s->phase, s->result, s->ended_ok;
+  ensures decided: \result == CVM_OK <==> cvm_takes_ended(*r, \old(*s), c);
+  ensures failed: \result == CVM_OK && ok == 0 ==> s->phase == CVM_PHASE_RELEASING &&
+    s->result == CVM_RESULT_FAILED;
+  ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures kept: cvm_inv(*r, *s);
+  ensures grows: cvm_grows(\old(*s), *s);
+*/
 static enum cvm_code component_ended(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
                                      uint32_t c, bool ok)
 {
     if (s->phase != CVM_PHASE_RUNNING)
         return wrong_phase(s);
-    if (c >= r->n_components || !(s->started >> c & 1) || (s->ended_ok >> c & 1))
+    if (c >= r->n_components || !runs(s, c))
         return CVM_E_WRONG_PHASE;
     if (!ok) {
         s->result = CVM_RESULT_FAILED;
         return move(s, CVM_PHASE_RELEASING);
     }
-    s->ended_ok |= UINT64_C(1) << c;
-    return s->ended_ok == all64(r->n_components) ? move(s, CVM_PHASE_WAITING) : CVM_OK;
-}
-
-/*@
-  requires \valid_read(s) && c < 64;
-  assigns \nothing;
-  ensures \result != 0 <==> cvm_runs(s, c);
-*/
-static bool runs(const struct cvm_policy_state *s, uint32_t c)
-{
-    return (s->started >> c & 1) && !(s->ended_ok >> c & 1);
+    s->ended_ok = with64(s->ended_ok, c);
+    return everything_ended(r, s) ? move(s, CVM_PHASE_WAITING) : CVM_OK;
 }
 
 /* Spends calls and bytes of a channel together or not at all. */
 /*@
-  requires \valid_read(rule) && \valid(spent) && \separated(rule, spent);
-  requires spent->calls <= rule->max_calls && spent->bytes <= rule->max_bytes;
-  assigns spent->calls, spent->bytes;
-  ensures refused: \result != CVM_OK ==>
-    spent->calls == \old(spent->calls) && spent->bytes == \old(spent->bytes);
-  ensures \result == CVM_OK ==> spent->calls == \old(spent->calls) + calls &&
-    spent->bytes == \old(spent->bytes) + bytes;
-  ensures within: spent->calls <= rule->max_calls && spent->bytes <= rule->max_bytes;
+  requires cvm_rules_valid(*r) && k < r->n_channels && cvm_within(*r, *s, k);
+  assigns s->spent[k].calls, s->spent[k].bytes;
+  ensures decided: \result == CVM_OK <==> cvm_affords(*r, \old(*s), k, calls, bytes);
+  ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures spends: \result == CVM_OK ==> s->spent[k].calls == \old(s->spent[k].calls) + calls &&
+    s->spent[k].bytes == \old(s->spent[k].bytes) + bytes;
 */
-static enum cvm_code spend(const struct cvm_policy_channel *rule, struct cvm_policy_spent *spent,
+static enum cvm_code spend(const struct cvm_policy_rules *r, struct cvm_policy_state *s, uint32_t k,
                            uint64_t calls, uint64_t bytes)
 {
-    if (calls > rule->max_calls - spent->calls)
+    if (calls > r->channels[k].max_calls - s->spent[k].calls)
         return CVM_E_CHANNEL_CALLS;
-    if (bytes > rule->max_bytes - spent->bytes)
+    if (bytes > r->channels[k].max_bytes - s->spent[k].bytes)
         return CVM_E_CHANNEL_BYTES;
-    spent->calls += calls;
-    spent->bytes += bytes;
+    s->spent[k].calls += calls;
+    s->spent[k].bytes += bytes;
     return CVM_OK;
 }
 
 /* A call, or the reply to the one that is open, while both ends run. */
 /*@
-  requires cvm_rules_valid(r) && \valid(s) && \valid_read(q);
-  requires \separated(r, s) && \separated(q, s);
-  requires \forall integer c; 0 <= c < r->n_channels ==> cvm_within(r, s, c);
+  requires cvm_rules_valid(*r) && cvm_inv(*r, *s);
   assigns s->spent[q->channel];
-  ensures refused: \result != CVM_OK ==> cvm_same{Pre, Post}(s);
-  ensures running: \result == CVM_OK ==> s->phase == CVM_PHASE_RUNNING &&
-    q->channel < r->n_channels && q->bytes <= r->channels[q->channel].max_call_bytes;
-  ensures within: \forall integer c; 0 <= c < r->n_channels ==> cvm_within(r, s, c);
+  ensures decided: \result == CVM_OK <==>
+    cvm_takes_call(*r, \old(*s), *q, q->kind == CVM_REQUEST_CALL_REPLY ? 1 : 0);
+  ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures kept: cvm_inv(*r, *s);
+  ensures grows: cvm_grows(\old(*s), *s);
 */
 static enum cvm_code call(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
                           const struct cvm_policy_request *q)
 {
     if (s->phase != CVM_PHASE_RUNNING)
         return wrong_phase(s);
-    if (q->channel >= r->n_channels)
+    uint32_t k = q->channel;
+    if (k >= r->n_channels || r->channels[k].carries != CVM_CARRIES_CALLS)
         return CVM_E_CELL_MESSAGE;
-    const struct cvm_policy_channel *rule = &r->channels[q->channel];
-    struct cvm_policy_spent *spent = &s->spent[q->channel];
     bool reply = q->kind == CVM_REQUEST_CALL_REPLY;
-    if (rule->carries != CVM_CARRIES_CALLS || !runs(s, rule->from) || !runs(s, rule->to) ||
-        spent->open != reply)
+    if (!runs(s, r->channels[k].from) || !runs(s, r->channels[k].to) || s->spent[k].open != reply)
         return CVM_E_CELL_MESSAGE;
-    if (q->bytes > rule->max_call_bytes)
+    if (q->bytes > r->channels[k].max_call_bytes)
         return CVM_E_CALL_BYTES;
-    enum cvm_code code = spend(rule, spent, reply ? 0 : 1, q->bytes);
+    enum cvm_code code = spend(r, s, k, reply ? 0 : 1, q->bytes);
     if (code == CVM_OK)
-        spent->open = reply ? 0 : 1;
+        s->spent[k].open = reply ? 0 : 1;
     return code;
 }
 
 /* Bytes of a stream, while its reader runs; what the writer left may come after its end. */
 /*@
-  requires cvm_rules_valid(r) && \valid(s) && \valid_read(q);
-  requires \separated(r, s) && \separated(q, s);
-  requires \forall integer c; 0 <= c < r->n_channels ==> cvm_within(r, s, c);
+  requires cvm_rules_valid(*r) && cvm_inv(*r, *s);
   assigns s->spent[q->channel];
-  ensures refused: \result != CVM_OK ==> cvm_same{Pre, Post}(s);
-  ensures running: \result == CVM_OK ==>
-    s->phase == CVM_PHASE_RUNNING && q->channel < r->n_channels;
-  ensures within: \forall integer c; 0 <= c < r->n_channels ==> cvm_within(r, s, c);
+  ensures decided: \result == CVM_OK <==> cvm_takes_stream(*r, \old(*s), *q);
+  ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures kept: cvm_inv(*r, *s);
+  ensures grows: cvm_grows(\old(*s), *s);
 */
 static enum cvm_code stream(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
                             const struct cvm_policy_request *q)
 {
     if (s->phase != CVM_PHASE_RUNNING)
         return wrong_phase(s);
-    if (q->channel >= r->n_channels)
+    uint32_t k = q->channel;
+    if (k >= r->n_channels || r->channels[k].carries != CVM_CARRIES_STREAM ||
+        !has64(s->started, r->channels[k].from) || !runs(s, r->channels[k].to))
         return CVM_E_CELL_MESSAGE;
-    const struct cvm_policy_channel *rule = &r->channels[q->channel];
-    if (rule->carries != CVM_CARRIES_STREAM || !(s->started >> rule->from & 1) ||
-        !runs(s, rule->to))
-        return CVM_E_CELL_MESSAGE;
-    return spend(rule, &s->spent[q->channel], 0, q->bytes);
+    return spend(r, s, k, 0, q->bytes);
 }
 
 /*@
-  requires cvm_rules_valid(r) && \valid(s) && \separated(r, s);
-  requires s->phase <= CVM_PHASE_ABORTED;
+  requires cvm_rules_valid(*r) && cvm_inv(*r, *s);
   assigns s->phase, s->result;
-  ensures refused: \result != CVM_OK ==> cvm_same{Pre, Post}(s);
-  ensures complete: \result == CVM_OK ==> \old(s->phase) == CVM_PHASE_WAITING &&
-    cvm_conditions{Pre}(r, s) && s->phase == CVM_PHASE_RELEASING;
+  ensures decided: \result == CVM_OK <==>
+    \old(s->phase) == CVM_PHASE_WAITING && cvm_conditions(*r, \old(*s));
+  ensures releases: \result == CVM_OK ==> s->phase == CVM_PHASE_RELEASING &&
+    s->result == CVM_RESULT_COMPLETED;
+  ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures kept: cvm_inv(*r, *s);
+  ensures grows: cvm_grows(\old(*s), *s);
 */
 static enum cvm_code release_outputs(const struct cvm_policy_rules *r, struct cvm_policy_state *s)
 {
@@ -508,6 +650,22 @@ static enum cvm_code release_outputs(const struct cvm_policy_rules *r, struct cv
         return CVM_E_CONDITION;
     s->result = CVM_RESULT_COMPLETED;
     return move(s, CVM_PHASE_RELEASING);
+}
+
+/*@
+  requires cvm_inv_phase(*s);
+  assigns s->phase;
+  ensures decided: \result == CVM_OK <==> \old(s->phase) == CVM_PHASE_RELEASING;
+  ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures kept: \forall struct cvm_policy_rules any;
+    cvm_rules_valid(any) && cvm_inv(any, \old(*s)) ==> cvm_inv(any, *s);
+  ensures grows: cvm_grows(\old(*s), *s);
+*/
+static enum cvm_code close_session(struct cvm_policy_state *s)
+{
+    if (s->phase != CVM_PHASE_RELEASING)
+        return wrong_phase(s);
+    return move(s, CVM_PHASE_CLOSED);
 }
 
 enum cvm_code cvm_policy_step(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
@@ -543,7 +701,7 @@ enum cvm_code cvm_policy_step(const struct cvm_policy_rules *r, struct cvm_polic
     case CVM_REQUEST_RELEASE_OUTPUTS:
         return release_outputs(r, s);
     case CVM_REQUEST_CLOSE:
-        return s->phase == CVM_PHASE_RELEASING ? move(s, CVM_PHASE_CLOSED) : wrong_phase(s);
+        return close_session(s);
     case CVM_REQUEST_FAULT:
         return fault(s, q->reason);
     case CVM_REQUEST_COUNT:
