@@ -9,6 +9,7 @@
 #include "core/manifest/act.h"
 #include "core/manifest/commitment.h"
 #include "core/record/receipt.h"
+#include "core/record/statement.h"
 
 struct work {
     const char *folder;
@@ -238,6 +239,30 @@ static void check_receipt(struct work *w)
     add_row(w, "receipt", result, &err, NULL);
 }
 
+/* Of a session that an act has stopped: it must be there, and nowhere else. */
+static void check_statement(struct work *w)
+{
+    CVM_AUTO_FREE char *path = path_of(w, "", "statement", ".jws");
+    CVM_AUTO_BUF struct cvm_buf jws = {0};
+    struct cvm_statement s;
+    struct cvm_error err = {0};
+    bool due = w->have_transcript && w->transcript.stopped;
+    if (!cli_file_exists(path)) {
+        if (due)
+            add_row(w, "statement of wiping", 1, NULL, "statement.jws is not there");
+        return;
+    }
+    int result = cli_file_read(path, CVM_STATEMENT_MAX, &jws, &err);
+    if (result == 0 && !w->have_session)
+        result = cvm_fail(&err, CVM_E_STATEMENT_MISMATCH,
+                          "without evidence no session key is known that could have signed it");
+    if (result == 0)
+        result = cvm_statement_verify(w->m, &w->sign, jws.data, jws.len, &s, &err);
+    if (result == 0 && w->have_transcript)
+        result = cvm_statement_check_transcript(&s, &w->transcript, &err);
+    add_row(w, "statement of wiping", result, &err, NULL);
+}
+
 static int file_digest(const char *path, struct cvm_digest *ret, struct cvm_error *err)
 {
     uint8_t chunk[65536];
@@ -293,6 +318,7 @@ int cli_folder_check(const char *folder, const struct cvm_manifest *m,
     check_transcript(&w);
     check_acts(&w);
     check_receipt(&w);
+    check_statement(&w);
     check_outputs(&w);
     cvm_buf_free(&w.lines);
     return 0;

@@ -126,6 +126,66 @@ static int get_transcript(struct cli_actor *a, struct cvm_buf *ret, struct cvm_e
     return 0;
 }
 
+int cli_public_statement(struct cli_actor *a, const struct cvm_public_key *session_sign,
+                         const struct cvm_digest *act, struct cvm_statement *ret,
+                         struct cvm_error *err)
+{
+    CVM_AUTO_BUF struct cvm_buf jws = {0}, lines = {0};
+    CVM_AUTO_FREE struct cvm_transcript_summary *t = cvm_alloc(sizeof *t);
+    CVM_GUARD(get(a, "statement", CVM_STATEMENT_MAX, &jws, err));
+    CVM_GUARD(cvm_statement_verify(a->co.manifest, session_sign, jws.data, jws.len, ret, err));
+    CVM_ENSURE(!act || memcmp(act, &ret->act, sizeof *act) == 0, err, CVM_E_STATEMENT_MISMATCH,
+               "it answers another act than yours");
+    CVM_GUARD(get_transcript(a, &lines, err));
+    CVM_GUARD(cvm_transcript_check(a->co.manifest, lines.data, lines.len, t, err));
+    CVM_GUARD(cvm_statement_check_transcript(ret, t, err));
+    CVM_GUARD(store(a, "transcript.jsonl", &lines, err));
+    CVM_GUARD(get_acts(a, &lines, err));
+    CVM_GUARD(store(a, "statement.jws", &jws, err));
+    CVM_GUARD(get_commitments(a, err));
+    bool complete = false; /* the last evidence may come later */
+    return a->record.released ? get_evidence(a, &complete, err) : 0;
+}
+
+static json_t *ids(const struct cvm_manifest *m, const struct cvm_statement *s, bool keys)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < cvm_manifest_items(m); i++) {
+        struct cvm_item item = cvm_manifest_item_at(m, i);
+        bool in =
+            keys ? !item.open && s->released >> item.owner & 1 : s->admitted[i / 64] >> i % 64 & 1;
+        if (in)
+            json_array_append_new(list, json_string(item.id));
+    }
+    return list;
+}
+
+static void say_list(const struct cli *c, const char *what, const json_t *list)
+{
+    size_t i;
+    json_t *id;
+    cli_say(c, "wiped       %s:", what);
+    json_array_foreach(list, i, id) cli_say(c, " %s", json_string_value(id));
+    cli_say(c, "%s\n", json_array_size(list) ? "" : " none was there");
+}
+
+json_t *cli_statement_describe(const struct cli *c, const struct cvm_manifest *m,
+                               const struct cvm_statement *s)
+{
+    char kid[CVM_KID_TEXT];
+    json_t *seeds = json_array(), *keys = ids(m, s, true), *content = ids(m, s, false);
+    for (uint32_t p = 0; p < m->n_participants; p++)
+        if (s->released >> p & 1)
+            json_array_append_new(seeds, json_string(m->participants[p].id));
+    const char *who = m->participants[s->participant].id;
+    cli_say(c, "stopped by  %s\nsession     %s\n", who, cvm_kid_text(&s->session, kid));
+    say_list(c, "content keys of", keys);
+    say_list(c, "shares of the seed of", seeds);
+    say_list(c, "plain content of", content);
+    return json_pack("{s:s, s:s, s:{s:o, s:o, s:o}}", "participant", who, "session", kid, "wiped",
+                     "content", content, "keys", keys, "seeds", seeds);
+}
+
 int cli_public_rest(struct cli_actor *a, const struct cvm_receipt *receipt, bool *ret_complete,
                     struct cvm_error *err)
 {

@@ -34,6 +34,28 @@ static json_t *describe(struct cli *c, const struct cvm_manifest *m, const struc
                      (json_int_t)r->transcript_n);
 }
 
+/* A session that was stopped has a statement in place of a receipt. */
+static int run_statement(struct cli *c, const struct cli_collaboration *co,
+                         const struct cli_record *record, struct cvm_error *err)
+{
+    struct cvm_statement s;
+    CVM_AUTO_BUF struct cvm_buf jws = {0};
+    CVM_AUTO_FREE char *path = cli_collaboration_path(co, "statement.jws");
+    if (cli_file_exists(path)) {
+        CVM_GUARD(cli_file_read(path, CVM_STATEMENT_MAX, &jws, err));
+        CVM_GUARD(cvm_statement_verify(co->manifest, &record->sign, jws.data, jws.len, &s, err));
+    } else {
+        CLI_AUTO_ACTOR struct cli_actor a = {.lock = -1};
+        CVM_GUARD(cli_actor_open(c, &a, err));
+        CVM_GUARD(cli_public_statement(&a, &record->sign, NULL, &s, err));
+    }
+    cli_say(c, "result      STOPPED before anything left; there is no receipt\n");
+    json_t *described = cli_statement_describe(c, co->manifest, &s);
+    cli_say(c, "signed      by the session that you released to; the manifest is yours\n");
+    cli_result(c, described);
+    return CLI_EXIT_OK;
+}
+
 static int run(struct cli *c, struct cvm_error *err)
 {
     CLI_AUTO_COLLABORATION struct cli_collaboration co = {0};
@@ -44,13 +66,23 @@ static int run(struct cli *c, struct cvm_error *err)
     CVM_GUARD(cli_record_load(&co, &record, err));
     CVM_ENSURE(record.released, err, CVM_E_WRONG_PHASE, "you have not released to any session yet");
     CVM_AUTO_FREE char *path = cli_collaboration_path(&co, "receipt.jws");
+    CVM_AUTO_FREE char *stopped = cli_collaboration_path(&co, "statement.jws");
+    if (cli_file_exists(stopped) && !cli_file_exists(path))
+        return run_statement(c, &co, &record, err);
     if (cli_file_exists(path)) {
         CVM_GUARD(cli_file_read(path, CVM_RECEIPT_MAX, &jws, err));
         CVM_GUARD(cvm_receipt_verify(co.manifest, &record.sign, jws.data, jws.len, receipt, err));
     } else {
         CLI_AUTO_ACTOR struct cli_actor a = {.lock = -1};
         CVM_GUARD(cli_actor_open(c, &a, err));
-        CVM_GUARD(cli_public_receipt(&a, receipt, err));
+        struct cvm_error none = {0};
+        if (cli_public_receipt(&a, receipt, &none) < 0) {
+            cli_actor_free(&a);
+            if (none.code == CVM_E_NOT_FOUND && run_statement(c, &co, &record, NULL) == CLI_EXIT_OK)
+                return CLI_EXIT_OK;
+            *err = none;
+            return -1;
+        }
     }
     json_t *described = describe(c, co.manifest, receipt);
     cli_say(c, "signed      by the session that you released to; the manifest is yours\n");

@@ -2,6 +2,7 @@
 
 Each participant, the operator and the host have a folder of their own under build/demo/NAME/; only the programs 2cvm and 2cvmd
 are used, as people would use them. Every command line and its answer is in build/demo/NAME/commands.log."""
+import copy
 import fcntl
 import json
 import os
@@ -16,13 +17,14 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = ROOT / "build/release/bin"
 KIB = 1024
+GATE_SCHEMA = [f"../gates/{name}.c" for name in ("schema-check", "schema", "json", "decimal", "text")]
 
 DEMOS = {
     "joint-study": {
         "about": "Two clinics train one model on both their tables; an analyst brings the program.",
         "people": {"clinic-a": "Clinic A", "clinic-b": "Clinic B", "analyst": "The analyst"},
         "prepare": ["split-data", "clinic-a/rows.csv", "clinic-b/rows.csv"],
-        "source": "train.c",
+        "build": {"train": ["train.c"]},
         "items": [("analyst", "train", "train.wasm", 512 * KIB, []), ("clinic-a", "rows-a", "rows.csv", 256 * KIB, []),
                   ("clinic-b", "rows-b", "rows.csv", 256 * KIB, [])],
         "outputs": {"model": ["clinic-a", "clinic-b", "analyst"], "report": ["analyst"]},
@@ -32,12 +34,44 @@ DEMOS = {
         "about": "A hospital learns which identifiers a registry has too; the registry learns only how many.",
         "people": {"hospital": "The hospital", "registry": "The registry"},
         "prepare": ["make-lists", "hospital/ids.txt", "registry/ids.txt"],
-        "source": "intersect.c",
+        "build": {"intersect": ["intersect.c"]},
         "items": [("hospital", "intersect", "intersect.wasm", 512 * KIB, ["--public"]),
                   ("hospital", "ids-hospital", "ids.txt", 128 * KIB, []),
                   ("registry", "ids-registry", "ids.txt", 128 * KIB, [])],
         "outputs": {"common": ["hospital"], "count": ["registry"]},
         "names": {"common": "common.txt", "count": "count.txt"},
+    },
+    "sealed-auction": {
+        "about": "Three bidders, sealed bids: all learn the winner and the second price, not before the hour agreed.",
+        "people": {"house": "The auction house", "bidder-a": "Bidder A", "bidder-b": "Bidder B", "bidder-c": "Bidder C"},
+        "prepare": ["make-bids", "bidder-a/bid.txt", "bidder-b/bid.txt", "bidder-c/bid.txt"],
+        "build": {"auction": ["auction.c"], "gate": GATE_SCHEMA},
+        "items": [("house", "auction", "auction.wasm", 512 * KIB, ["--public"]), ("bidder-a", "bid-a", "bid.txt", 64, []),
+                  ("bidder-a", "gate", "gate.wasm", 512 * KIB, ["--public"]), ("bidder-b", "bid-b", "bid.txt", 64, []),
+                  ("bidder-c", "bid-c", "bid.txt", 64, [])],
+        "outputs": {"result": ["house", "bidder-a", "bidder-b", "bidder-c"]},
+        "names": {"result": "result.json"},
+        "clocks": ["bidder-a", "bidder-b", "bidder-c"],
+        "opens_after": 20,
+    },
+    "private-inference": {
+        "about": "A clinic asks a laboratory's model about its images; neither sees the other's bytes.",
+        "people": {"lab": "The laboratory", "clinic": "The clinic"},
+        "prepare": ["split-data", "archive/labelled.csv", "clinic/images.csv", "clinic/truth.txt"],
+        "build": {"infer": ["--world", "model", "--wit", "wit", "--flag", "-I{lab}", "infer.c"],
+                  "classify": ["--command", "--world", "client", "--wit", "wit", "classify.c"]},
+        "items": [("lab", "infer", "infer.wasm", 512 * KIB, []), ("clinic", "images", "images.csv", 256 * KIB, []),
+                  ("clinic", "classify", "classify.wasm", 512 * KIB, [])],
+        "outputs": {"labels": ["clinic"]},
+        "names": {"labels": "labels.csv"},
+        "first": {
+            "draft": "draft-train.json",
+            "people": {"lab": "The laboratory", "archive": "The archive"},
+            "build": {"train": ["train.c"]},
+            "items": [("lab", "train", "train.wasm", 512 * KIB, []), ("archive", "labelled", "labelled.csv", 512 * KIB, [])],
+            "outputs": {"model": ["lab"], "report": ["lab", "archive"]},
+            "names": {"model": "model.csv", "report": "report.csv"},
+        },
     },
 }
 
@@ -149,14 +183,14 @@ class Demo:
     def status(self, who: str, uuid: str) -> dict:
         return self.cvm_json(who, "status", "--collaboration", uuid)
 
-    def wait_state(self, who: str, uuid: str, *states: str, no_refusals: bool = False) -> dict:
+    def wait_state(self, who: str, uuid: str, *states: str, no_refusals: bool = False, phase: str = "") -> dict:
         last = {}
 
         def ready():
             last.update(self.status(who, uuid))
             if last["state"] in ("failed", "aborted") and last["state"] not in states:
                 raise Refused(1, f"the collaboration ended {last['state']}: {last.get('reason')} {last.get('refusals')}")
-            if last["state"] in states:
+            if last["state"] in states or (phase and last.get("phase") == phase):
                 return last
             if last.get("refusals") and no_refusals:
                 raise Refused(1, "; ".join(f"{r['item']} was refused: {r['code']}: {r['message']}" for r in last["refusals"]))
@@ -172,23 +206,40 @@ class Demo:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
         self.log = (self.folder / "commands.log").open("w")
-        for who in (*self.people, "operator", "outsider", "public"):
+        for who in (*self.everyone(), "operator", "outsider", "public"):
             (self.folder / who).mkdir(mode=0o755 if who == "public" else 0o700)
         if "prepare" in self.spec:
             script, *files = self.spec["prepare"]
             self.run([self.sources / script, *files])
-        self.run([ROOT / "scripts/build-component", self.sources / self.spec["source"],
-                  self.folder / self.code_owner / f"{self.code}.wasm"])
         self.start_host("host")
 
+    def build(self) -> None:
+        """Each owner compiles its components; a word in braces is that participant's folder."""
+        owners = {item: who for who, item, *_ in self.spec["items"]}
+        folders = {who: self.folder / who for who in self.people}
+        for component, words in self.spec["build"].items():
+            self.run([ROOT / "scripts/build-component", *(w.format(**folders) for w in words),
+                      self.folder / owners[component] / f"{component}.wasm"], cwd=self.sources)
+
+    def everyone(self) -> dict[str, str]:
+        return {**self.spec.get("first", {}).get("people", {}), **self.spec["people"]}
+
     def know_each_other(self) -> None:
-        cards = {}
-        for who in self.people:
-            cards[who] = self.cvm_json(who, "keygen", "--id", who, "--name", self.spec["people"][who], "-o", "card.json")
-        for who in self.people:
-            for other in self.people:
+        cards, people = {}, self.everyone()
+        for who, name in people.items():
+            cards[who] = self.cvm_json(who, "keygen", "--id", who, "--name", name, "-o", "card.json")
+        for who in people:
+            for other in people:
                 if other != who:
                     self.cvm(who, "contact", "add", f"../{other}/card.json", "--thumbprint", cards[other]["thumbprint"])
+
+    def first(self) -> "Demo":
+        """The collaboration that comes before, on the same stage."""
+        before = copy.copy(self)
+        before.spec = self.spec["first"]
+        before.people = list(before.spec["people"])
+        before.code_owner, before.code = before.spec["items"][0][:2]
+        return before
 
     def pack(self) -> None:
         for who, item, file, room, more in self.spec["items"]:

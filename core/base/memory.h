@@ -42,7 +42,7 @@ void cvm_buf_free(struct cvm_buf *b);  /* wipes, frees, zeroes; fine on a zeroed
  * left out of dumps, wiped when freed. Never printed: there is no function that formats one. Copies
  * of it are made only into another secret.
  */
-#define CVM_SECRET_MAX 4096
+#define CVM_SECRET_MAX 32768
 struct cvm_secret {
     uint8_t *data; /* NULL when empty */
     size_t len;

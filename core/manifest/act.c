@@ -136,6 +136,56 @@ static void read_approve(struct cvm_json_reader *r, const struct cvm_manifest *m
         r->failed = true;
 }
 
+static void write_feed(const struct cvm_manifest *m, const struct cvm_act *act, json_t *o)
+{
+    const struct cvm_act_feed *f = &act->feed;
+    CVM_AUTO_FREE char *enc = cvm_b64u(f->enc, sizeof f->enc);
+    CVM_AUTO_FREE char *ct = cvm_b64u(f->ct, f->ct_len);
+    set_text(o, "item", m->data[f->data].id);
+    json_object_set_new(o, "n", json_integer((json_int_t)f->n));
+    set_text(o, "enc", enc);
+    set_text(o, "ct", ct);
+    if (f->end)
+        json_object_set_new(o, "end", json_true());
+}
+
+/* Index in the data of an open input; -1. */
+static int open_input(const struct cvm_manifest *m, const char *id)
+{
+    for (uint32_t i = 0; i < m->n_data; i++)
+        if (m->data[i].open && strcmp(m->data[i].id, id) == 0)
+            return (int)i;
+    return -1;
+}
+
+static void read_feed(struct cvm_json_reader *r, const struct cvm_manifest *m, struct cvm_act *ret)
+{
+    struct cvm_act_feed *f = &ret->feed;
+    CVM_AUTO_BUF struct cvm_buf enc = {0}, ct = {0};
+    const char *id = cvm_json_string(r, "item");
+    f->data = r->failed ? -1 : open_input(m, id);
+    if (f->data < 0)
+        cvm_json_fail(r, CVM_E_ACT_ITEM, "there is no open input \"%.64s\"", id);
+    f->n = (uint64_t)cvm_json_int(r, "n", 1, CVM_OPEN_ITEMS_MAX);
+    const char *enc_text = cvm_json_string(r, "enc"), *ct_text = cvm_json_string(r, "ct");
+    f->end = cvm_json_bool_opt(r, "end", false);
+    if (!r->failed && !f->end && json_object_get(r->object, "end"))
+        cvm_json_fail(r, CVM_E_ACT_FORMAT, "\"end\" is absent or true");
+    if (r->failed)
+        return;
+    bool good = cvm_b64u_decode(enc_text, strlen(enc_text), &enc, NULL) == 0 &&
+                cvm_b64u_decode(ct_text, strlen(ct_text), &ct, NULL) == 0 &&
+                enc.len == sizeof f->enc && ct.len >= CVM_ITEM_PLAIN_MIN + CVM_HPKE_TAG_LEN &&
+                ct.len <= sizeof f->ct;
+    if (!good) {
+        cvm_json_fail(r, CVM_E_ACT_FORMAT, "\"enc\" or \"ct\" is no sealed item");
+        return;
+    }
+    memcpy(f->enc, enc.data, enc.len);
+    memcpy(f->ct, ct.data, ct.len);
+    f->ct_len = (uint32_t)ct.len;
+}
+
 static int check_complete(const struct cvm_manifest *m, const struct cvm_act *act,
                           struct cvm_error *err)
 {
@@ -146,6 +196,13 @@ static int check_complete(const struct cvm_manifest *m, const struct cvm_act *ac
     if (act->kind == CVM_ACT_APPROVE)
         CVM_ENSURE(act->output >= 0 && (uint32_t)act->output < m->n_outputs, err, CVM_E_ACT_OUTPUT,
                    "output number %d", act->output);
+    if (act->kind == CVM_ACT_ITEM) {
+        const struct cvm_act_feed *f = &act->feed;
+        CVM_ENSURE(f->data >= 0 && (uint32_t)f->data < m->n_data && m->data[f->data].open &&
+                       f->n >= 1 && f->n <= CVM_OPEN_ITEMS_MAX && f->ct_len <= sizeof f->ct,
+                   err, CVM_E_ACT_ITEM, "item %llu of data number %d", (unsigned long long)f->n,
+                   f->data);
+    }
     if (act->kind != CVM_ACT_RELEASE)
         return 0;
     CVM_ENSURE(act->nonce_len >= CVM_NONCE_MIN && act->nonce_len <= CVM_NONCE_MAX, err,
@@ -183,6 +240,8 @@ int cvm_act_make(const struct cvm_manifest *m, const struct cvm_digest *session,
         write_approve(m, act, o);
     if (act->kind == CVM_ACT_TIME)
         json_object_set_new(o, "time", json_integer(act->time));
+    if (act->kind == CVM_ACT_ITEM)
+        write_feed(m, act, o);
     CVM_AUTO_BUF struct cvm_buf payload = {0};
     CVM_GUARD(cvm_json_write(o, &payload, err));
     return cvm_jws_create(sign_key, CVM_JWS_ACT, payload.data, payload.len, ret, err);
@@ -234,6 +293,8 @@ static int read_payload(const struct cvm_manifest *m, const struct cvm_digest *s
         read_approve(&r, m, ret);
     if (!r.failed && ret->kind == CVM_ACT_TIME)
         ret->time = cvm_json_int(&r, "time", 1, 253402300799);
+    if (!r.failed && ret->kind == CVM_ACT_ITEM)
+        read_feed(&r, m, ret);
     return cvm_json_end(&r);
 }
 

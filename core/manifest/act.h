@@ -7,14 +7,16 @@
 #define CVM_MANIFEST_ACT_H
 
 #include "core/manifest/manifest.h"
-#include "core/seal/hpke.h"
+#include "core/seal/item.h"
 
 #define CVM_ACT_MAX (64 * 1024) /* bytes of an act's JWS */
 #define CVM_NONCE_MIN 16
 #define CVM_NONCE_MAX 64
 
 #define CVM_TABLE_ACT(X)                                                                           \
-    X(RELEASE, "release") X(APPROVE, "approve") X(TIME, "time") X(ABORT, "abort")
+    X(RELEASE, "release")                                                                          \
+    X(APPROVE, "approve")                                                                          \
+    X(TIME, "time") X(WITHDRAW, "withdraw") X(ABORT, "abort") X(ITEM, "item")
 enum cvm_act_kind {
 #define X(s, w) CVM_ACT_##s,
     CVM_TABLE_ACT(X)
@@ -28,6 +30,16 @@ int cvm_act_kind_by_word(const char *word); /* -1: unknown */
 struct cvm_act_item {
     int item; /* item index; -1 for the seed share */
     struct cvm_sealed_key sealed;
+};
+
+/* One item of an open input, sealed to the session (core/seal/item.h). */
+struct cvm_act_feed {
+    int data;   /* index in the manifest's data */
+    uint64_t n; /* from 1 */
+    bool end;   /* the last one */
+    uint8_t enc[CVM_HPKE_ENC_LEN];
+    uint32_t ct_len;
+    uint8_t ct[CVM_ITEM_PLAIN_MAX + CVM_HPKE_TAG_LEN];
 };
 
 struct cvm_act {
@@ -45,6 +57,8 @@ struct cvm_act {
     struct cvm_digest transcript_head;
     /* time */
     int64_t time;
+    /* item */
+    struct cvm_act_feed feed;
 };
 
 /*

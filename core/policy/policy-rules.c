@@ -17,6 +17,8 @@ static struct cvm_policy_channel channel_rule(const struct cvm_manifest *m,
         return (struct cvm_policy_channel){.carries = CVM_CARRIES_FILE};
     if (c->from_data >= 0)
         return (struct cvm_policy_channel){.carries = CVM_CARRIES_ITEMS,
+                                           .from =
+                                               (uint8_t)(m->n_components + (uint32_t)c->from_data),
                                            .to = (uint8_t)c->to_component,
                                            .max_calls = m->data[c->from_data].max_items,
                                            .max_call_bytes = c->max_bytes,

@@ -318,15 +318,13 @@ static void count_act(struct cvm_policy_state *s, const struct cvm_policy_reques
 }
 
 /*@
-  requires cvm_rules_valid(*r) && cvm_inv(*r, *s);
-  assigns s->phase, s->seq[q->participant], s->acts[q->participant], s->released;
-  ensures decided: \result == CVM_OK <==> cvm_takes_release(*r, \old(*s), *q);
-  ensures refused: \result != CVM_OK ==> *s == \old(*s);
-  ensures kept: cvm_inv(*r, *s);
-  ensures grows: cvm_grows(\old(*s), *s);
+  requires cvm_rules_valid(*r) && s->phase <= CVM_PHASE_ABORTED;
+  assigns \nothing;
+  ensures \result == CVM_OK <==> cvm_takes_release(*r, *s, *q);
 */
-static enum cvm_code act_release(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
-                                 const struct cvm_policy_request *q)
+static enum cvm_code check_release(const struct cvm_policy_rules *r,
+                                   const struct cvm_policy_state *s,
+                                   const struct cvm_policy_request *q)
 {
     enum cvm_code code = check_act(r, s, q);
     if (code != CVM_OK)
@@ -337,9 +335,24 @@ static enum cvm_code act_release(const struct cvm_policy_rules *r, struct cvm_po
         return CVM_E_WRONG_PHASE;
     if (expired(r, s))
         return CVM_E_MANIFEST_EXPIRED;
-    if (!q->nonce_known)
-        return CVM_E_ACT_NONCE;
-    if (s->phase == CVM_PHASE_LOCKED && (code = move(s, CVM_PHASE_FILLING)) != CVM_OK)
+    return q->nonce_known ? CVM_OK : CVM_E_ACT_NONCE;
+}
+
+/*@
+  requires cvm_rules_valid(*r) && cvm_inv(*r, *s);
+  assigns s->phase, s->seq[q->participant], s->acts[q->participant], s->released;
+  ensures decided: \result == CVM_OK <==> cvm_takes_release(*r, \old(*s), *q);
+  ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures kept: cvm_inv(*r, *s);
+  ensures grows: cvm_grows(\old(*s), *s);
+*/
+static enum cvm_code act_release(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
+                                 const struct cvm_policy_request *q)
+{
+    enum cvm_code code = check_release(r, s, q);
+    if (code == CVM_OK && s->phase == CVM_PHASE_LOCKED)
+        code = move(s, CVM_PHASE_FILLING);
+    if (code != CVM_OK)
         return code;
     count_act(s, q);
     s->released = with(s->released, q->participant);
@@ -454,6 +467,31 @@ static enum cvm_code act_abort(const struct cvm_policy_rules *r, struct cvm_poli
         code = CVM_OK;
     if (code == CVM_OK)
         code = fault(s, CVM_E_ABORTED);
+    if (code == CVM_OK)
+        count_act(s, q);
+    return code;
+}
+
+/* Before anything runs a participant may still take back what it gave. */
+/*@
+  requires cvm_rules_valid(*r) && cvm_inv(*r, *s);
+  assigns s->phase, s->reason, s->seq[q->participant], s->acts[q->participant];
+  ensures decided: \result == CVM_OK <==> cvm_takes_withdraw(*r, \old(*s), *q);
+  ensures aborts: \result == CVM_OK ==> s->phase == CVM_PHASE_ABORTED;
+  ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures kept: cvm_inv(*r, *s);
+  ensures grows: cvm_grows(\old(*s), *s);
+*/
+static enum cvm_code act_withdraw(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
+                                  const struct cvm_policy_request *q)
+{
+    enum cvm_code code = check_act(r, s, q);
+    if (code == CVM_E_TOO_MANY_ACTS)
+        code = CVM_OK;
+    if (code == CVM_OK && !in(s, CVM_PHASE_LOCKED, CVM_PHASE_FILLING))
+        code = CVM_E_WRONG_PHASE;
+    if (code == CVM_OK)
+        code = fault(s, CVM_E_WITHDRAWN);
     if (code == CVM_OK)
         count_act(s, q);
     return code;
@@ -652,6 +690,40 @@ static enum cvm_code release_outputs(const struct cvm_policy_rules *r, struct cv
     return move(s, CVM_PHASE_RELEASING);
 }
 
+/* One item of an open input, from its owner, in order, while its reader may still read it. */
+/*@
+  requires cvm_rules_valid(*r) && cvm_inv(*r, *s);
+  assigns s->spent[q->channel], s->seq[q->participant], s->acts[q->participant];
+  ensures decided: \result == CVM_OK <==> cvm_takes_item(*r, \old(*s), *q);
+  ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures kept: cvm_inv(*r, *s);
+  ensures grows: cvm_grows(\old(*s), *s);
+*/
+static enum cvm_code act_item(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
+                              const struct cvm_policy_request *q)
+{
+    enum cvm_code code = check_act(r, s, q);
+    if (code != CVM_OK)
+        return code;
+    if (s->phase != CVM_PHASE_RUNNING)
+        return CVM_E_WRONG_PHASE;
+    uint32_t k = q->channel;
+    if (k >= r->n_channels || r->channels[k].carries != CVM_CARRIES_ITEMS)
+        return CVM_E_ACT_ITEM;
+    if (r->owner[r->channels[k].from] != q->participant)
+        return CVM_E_NOT_OWNER;
+    if (s->spent[k].open || has64(s->ended_ok, r->channels[k].to))
+        return CVM_E_INPUT_ENDED;
+    if (q->number == 0 || q->number - 1 != s->spent[k].calls)
+        return CVM_E_ITEM_SEQUENCE;
+    code = spend(r, s, k, 1, q->bytes);
+    if (code != CVM_OK)
+        return code;
+    s->spent[k].open = q->last ? 1 : 0;
+    count_act(s, q);
+    return CVM_OK;
+}
+
 /*@
   requires cvm_inv_phase(*s);
   assigns s->phase;
@@ -682,8 +754,12 @@ enum cvm_code cvm_policy_step(const struct cvm_policy_rules *r, struct cvm_polic
         return act_approve(r, s, q);
     case CVM_REQUEST_ACT_TIME:
         return act_time(r, s, q);
+    case CVM_REQUEST_ACT_WITHDRAW:
+        return act_withdraw(r, s, q);
     case CVM_REQUEST_ACT_ABORT:
         return act_abort(r, s, q);
+    case CVM_REQUEST_ACT_ITEM:
+        return act_item(r, s, q);
     case CVM_REQUEST_ITEM_ADMITTED:
     case CVM_REQUEST_ITEM_REFUSED:
         return item(r, s, q);

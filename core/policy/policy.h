@@ -41,7 +41,7 @@ enum cvm_policy_carries {
 
 struct cvm_policy_channel {
     enum cvm_policy_carries carries;
-    uint8_t from, to; /* components; `from` means nothing for items */
+    uint8_t from, to; /* components; of items `from` is the open item */
     uint64_t max_calls;
     uint64_t max_call_bytes; /* one direction of one call */
     uint64_t max_bytes;      /* in all */
@@ -60,7 +60,7 @@ struct cvm_policy_rules {
 /* What a channel has carried; it only grows, and never beyond the channel's rule. */
 struct cvm_policy_spent {
     uint64_t calls, bytes;
-    uint64_t open; /* 1: a call whose reply has not come */
+    uint64_t open; /* 1: a call whose reply has not come; of items: the last one came */
 };
 
 enum cvm_policy_result { CVM_RESULT_NONE, CVM_RESULT_COMPLETED, CVM_RESULT_FAILED };
@@ -91,7 +91,9 @@ enum cvm_policy_kind {
                                   key */
     CVM_REQUEST_ACT_APPROVE,   /* participant, seq, output, head_known */
     CVM_REQUEST_ACT_TIME,      /* participant, seq, time */
+    CVM_REQUEST_ACT_WITHDRAW,  /* participant, seq */
     CVM_REQUEST_ACT_ABORT,     /* participant, seq */
+    CVM_REQUEST_ACT_ITEM,      /* participant, seq, channel, number, bytes, last; spends */
     CVM_REQUEST_ITEM_ADMITTED, /* item: its digest matched, and a component was admitted */
     CVM_REQUEST_ITEM_REFUSED,  /* item: it stays wanted; OK only if it was wanted */
     CVM_REQUEST_RUN,           /* spends */
@@ -110,11 +112,12 @@ struct cvm_policy_request {
     enum cvm_policy_kind kind;
     uint32_t participant, item, component, output, channel; /* indices, checked here */
     uint32_t nonces;
-    uint64_t seq, bytes;
+    uint64_t seq, bytes, number;
     int64_t time;
     bool nonce_known; /* the act's nonce was covered by a report of this session and not spent */
     bool head_known;  /* the approval names the transcript entry that moved to waiting */
     bool ok;          /* the component ended well */
+    bool last;        /* of the items of an open input */
     enum cvm_code reason;
 };
 
@@ -134,7 +137,9 @@ struct cvm_policy_request {
     (\forall integer i; 0 <= i < r.n_items ==> r.owner[i] < r.n_participants) &&
     (\forall integer i; 0 <= i < r.n_conditions ==> r.conditions[i].output < r.n_outputs) &&
     (\forall integer i; 0 <= i < r.n_channels ==>
-      r.channels[i].from < 64 && r.channels[i].to < 64);
+      r.channels[i].to < 64 &&
+      (r.channels[i].carries == CVM_CARRIES_ITEMS ? r.channels[i].from < r.n_items
+                                                  : r.channels[i].from < 64));
 
   predicate cvm_admitted(struct cvm_policy_state s, integer i) =
     cvm_bit(s.admitted[i / 64], i % 64);
@@ -295,6 +300,9 @@ struct cvm_policy_request {
   predicate cvm_takes_time(struct cvm_policy_rules r, struct cvm_policy_state s,
                               struct cvm_policy_request q) =
     cvm_acts_counted(r, s, q) && q.time >= s.time[q.participant];
+  predicate cvm_takes_withdraw(struct cvm_policy_rules r, struct cvm_policy_state s,
+                               struct cvm_policy_request q) =
+    cvm_acts(r, s, q) && s.phase <= CVM_PHASE_FILLING;
   predicate cvm_wants(struct cvm_policy_rules r, struct cvm_policy_state s, integer i) =
     s.phase == CVM_PHASE_FILLING && i < r.n_items && cvm_bit(s.released, r.owner[i]) &&
     !cvm_admitted(s, i) && !cvm_open(r, i);
@@ -323,6 +331,14 @@ struct cvm_policy_request {
     cvm_bit(s.started, r.channels[q.channel].from) &&
     cvm_runs(s, r.channels[q.channel].to) && cvm_affords(r, s, q.channel, 0, q.bytes);
 
+  predicate cvm_takes_item(struct cvm_policy_rules r, struct cvm_policy_state s,
+                           struct cvm_policy_request q) =
+    cvm_acts_counted(r, s, q) && s.phase == CVM_PHASE_RUNNING && q.channel < r.n_channels &&
+    r.channels[q.channel].carries == CVM_CARRIES_ITEMS &&
+    r.owner[r.channels[q.channel].from] == q.participant && s.spent[q.channel].open == 0 &&
+    !cvm_bit(s.ended_ok, r.channels[q.channel].to) &&
+    q.number == s.spent[q.channel].calls + 1 && cvm_affords(r, s, q.channel, 1, q.bytes);
+
   predicate cvm_takes(struct cvm_policy_rules r, struct cvm_policy_state s,
                          struct cvm_policy_request q) =
     (q.kind == CVM_REQUEST_LOCK && s.phase == CVM_PHASE_EMPTY) ||
@@ -330,7 +346,9 @@ struct cvm_policy_request {
     (q.kind == CVM_REQUEST_ACT_RELEASE && cvm_takes_release(r, s, q)) ||
     (q.kind == CVM_REQUEST_ACT_APPROVE && cvm_takes_approve(r, s, q)) ||
     (q.kind == CVM_REQUEST_ACT_TIME && cvm_takes_time(r, s, q)) ||
+    (q.kind == CVM_REQUEST_ACT_WITHDRAW && cvm_takes_withdraw(r, s, q)) ||
     (q.kind == CVM_REQUEST_ACT_ABORT && cvm_acts(r, s, q)) ||
+    (q.kind == CVM_REQUEST_ACT_ITEM && cvm_takes_item(r, s, q)) ||
     (q.kind == CVM_REQUEST_ITEM_ADMITTED && cvm_wants(r, s, q.item)) ||
     (q.kind == CVM_REQUEST_ITEM_REFUSED && cvm_wants(r, s, q.item)) ||
     (q.kind == CVM_REQUEST_RUN && cvm_takes_run(r, s)) ||

@@ -270,6 +270,32 @@ static void test_abort(void **state)
     expect(&s, ASK(COUNT), CVM_E_INTERNAL);
 }
 
+static void test_withdraw(void **state)
+{
+    (void)state;
+    struct cvm_policy_state s = {0};
+    expect(&s, ACT(WITHDRAW, 0, 1), CVM_E_WRONG_PHASE); /* nothing is locked */
+    s = in_filling();
+    expect(&s, ACT(WITHDRAW, 99, 1), CVM_E_NOT_A_PARTICIPANT);
+    expect(&s, ACT(WITHDRAW, 0, 1), CVM_E_ACT_SEQUENCE);
+    expect(&s, ACT(WITHDRAW, 1, 1), CVM_OK); /* also one that has given nothing yet */
+    assert_int_equal(s.phase, CVM_PHASE_ABORTED);
+    assert_int_equal(s.reason, CVM_E_WITHDRAWN);
+    expect(&s, ACT(WITHDRAW, 0, 2), CVM_E_ABORTED);
+    expect(&s, ACT(RELEASE, 2, 1), CVM_E_ABORTED);
+    expect(&s, ASK(RUN), CVM_E_ABORTED);
+    s = in_filling();
+    s.acts[0] = CVM_POLICY_ACTS;
+    expect(&s, ACT(TIME, 0, 2, .time = 5), CVM_E_TOO_MANY_ACTS);
+    expect(&s, ACT(WITHDRAW, 0, 2), CVM_OK); /* never used up */
+    s = in_sealed();
+    expect(&s, ACT(WITHDRAW, 0, 2), CVM_E_WRONG_PHASE); /* too late: abort is left */
+    assert_int_equal(s.phase, CVM_PHASE_SEALED);
+    expect(&s, ACT(ABORT, 0, 2), CVM_OK);
+    s = in_waiting();
+    expect(&s, ACT(WITHDRAW, 0, 2), CVM_E_WRONG_PHASE);
+}
+
 /* The manifest whose components run together: channels 0 to 2 carry calls, 3 a stream, 4 items. */
 static struct cvm_policy_state together(void)
 {
@@ -362,6 +388,49 @@ static void test_phases(void **state)
     assert_int_equal(cvm_phase_by_word("open"), -1);
 }
 
+/* Channel 4 carries at most so many items of participant `who` to component `to`. */
+static void test_open_items(void **state)
+{
+    (void)state;
+    struct cvm_policy_state s = together();
+    const struct cvm_policy_channel *rule = &rules.channels[4];
+    assert_int_equal(rule->carries, CVM_CARRIES_ITEMS);
+    uint32_t who = rules.owner[rule->from], other = (who + 1) % rules.n_participants;
+    uint64_t seq = 2, most = rule->max_calls;
+    assert_true(most >= 2 && rule->max_bytes >= most);
+    expect(&s, ACT(ITEM, other, seq, .channel = 4, .number = 1), CVM_E_NOT_OWNER);
+    expect(&s, ACT(ITEM, who, 1, .channel = 4, .number = 1), CVM_E_ACT_SEQUENCE);
+    for (uint32_t k = 0; k < 10; k++)
+        if (k != 4)
+            expect(&s, ACT(ITEM, who, seq, .channel = k, .number = 1), CVM_E_ACT_ITEM);
+    expect(&s, ACT(ITEM, who, seq, .channel = UINT32_MAX, .number = 1), CVM_E_ACT_ITEM);
+    expect(&s, ACT(ITEM, who, seq, .channel = 4, .number = 2), CVM_E_ITEM_SEQUENCE);
+    expect(&s, ACT(ITEM, who, seq, .channel = 4), CVM_E_ITEM_SEQUENCE);
+    expect(&s, ACT(ITEM, who, seq, .channel = 4, .number = 1, .bytes = rule->max_bytes + 1),
+           CVM_E_CHANNEL_BYTES);
+    expect(&s, ACT(ITEM, who, seq, .channel = 4, .number = 1, .bytes = UINT64_MAX),
+           CVM_E_CHANNEL_BYTES);
+    assert_int_equal(s.spent[4].calls, 0); /* refused ones cost nothing, not even a number */
+    expect(&s, ACT(ITEM, who, seq++, .channel = 4, .number = 1, .bytes = rule->max_bytes), CVM_OK);
+    expect(&s, ACT(ITEM, who, seq, .channel = 4, .number = 1), CVM_E_ITEM_SEQUENCE);
+    expect(&s, ACT(ITEM, who, seq, .channel = 4, .number = 2, .bytes = 1), CVM_E_CHANNEL_BYTES);
+    for (uint64_t n = 2; n <= most; n++)
+        expect(&s, ACT(ITEM, who, seq++, .channel = 4, .number = n), CVM_OK);
+    expect(&s, ACT(ITEM, who, seq, .channel = 4, .number = most + 1), CVM_E_CHANNEL_CALLS);
+    assert_int_equal(s.spent[4].calls, most);
+    assert_int_equal(setup(NULL), 0);
+
+    s = together();
+    expect(&s, ACT(ITEM, who, 2, .channel = 4, .number = 1, .last = true), CVM_OK);
+    expect(&s, ACT(ITEM, who, 3, .channel = 4, .number = 2), CVM_E_INPUT_ENDED);
+    assert_int_equal(setup(NULL), 0);
+
+    s = together();
+    expect(&s, ASK(COMPONENT_ENDED, .component = rules.channels[4].to, .ok = true), CVM_OK);
+    expect(&s, ACT(ITEM, who, 2, .channel = 4, .number = 1), CVM_E_INPUT_ENDED);
+    assert_int_equal(setup(NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,6 +446,8 @@ int main(void)
         cmocka_unit_test(test_abort),
         cmocka_unit_test(test_calls),
         cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_withdraw),
+        cmocka_unit_test(test_open_items),
         cmocka_unit_test(test_phases),
     };
     return cmocka_run_group_tests(tests, setup, NULL);

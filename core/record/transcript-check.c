@@ -8,8 +8,9 @@ struct checker {
     const struct cvm_manifest *m;
     struct cvm_transcript_summary s;
     uint64_t seq[CVM_PARTICIPANTS_MAX];
-    bool ended;  /* the last possible entry was seen */
-    int pending; /* the move that the entry before demands (a cvm_phase), or -1 */
+    bool ended;                   /* the last possible entry was seen */
+    int pending;                  /* the move that the entry before demands (a cvm_phase), or -1 */
+    enum cvm_code pending_reason; /* and the reason of a move to aborted */
 };
 
 static bool is_code(const char *name, enum cvm_code *ret)
@@ -47,13 +48,17 @@ static bool act_fits(const struct checker *c, int kind, int participant)
         return false;
     if (kind == CVM_ACT_RELEASE)
         return p <= CVM_PHASE_FILLING && !(c->s.released >> participant & 1);
+    if (kind == CVM_ACT_WITHDRAW)
+        return p <= CVM_PHASE_FILLING;
+    if (kind == CVM_ACT_ITEM)
+        return p == CVM_PHASE_RUNNING;
     return kind != CVM_ACT_APPROVE || p == CVM_PHASE_WAITING;
 }
 
 static void read_act(struct cvm_json_reader *r, struct checker *c)
 {
     const char *word = cvm_json_string(r, "act"), *participant = cvm_json_string(r, "participant");
-    cvm_json_digest(r, "digest");
+    struct cvm_digest digest = cvm_json_digest(r, "digest");
     uint64_t seq = (uint64_t)cvm_json_int(r, "seq", 1, CVM_JSON_INT_MAX);
     if (r->failed)
         return;
@@ -73,8 +78,13 @@ static void read_act(struct cvm_json_reader *r, struct checker *c)
         c->s.released |= UINT32_C(1) << p;
         c->pending = c->s.phase == CVM_PHASE_LOCKED ? CVM_PHASE_FILLING : -1;
     }
-    if (kind == CVM_ACT_ABORT)
+    if (kind == CVM_ACT_ABORT || kind == CVM_ACT_WITHDRAW) {
         c->pending = CVM_PHASE_ABORTED;
+        c->pending_reason = kind == CVM_ACT_ABORT ? CVM_E_ABORTED : CVM_E_WITHDRAWN;
+        c->s.stopped = true;
+        c->s.stopped_by = p;
+        c->s.stopped_act = digest;
+    }
 }
 
 static bool everyone_released(const struct checker *c)
@@ -109,6 +119,10 @@ static void read_move(struct cvm_json_reader *r, struct checker *c)
         const char *reason = cvm_json_string(r, "reason");
         if (!r->failed && !is_code(reason, &c->s.reason))
             cvm_json_fail(r, CVM_E_TRANSCRIPT_BROKEN, "\"reason\" is \"%.40s\"", reason);
+        /* The reason of an act and the act come together; `aborted` is also a fault's word. */
+        if (!r->failed &&
+            (c->s.stopped ? c->s.reason != c->pending_reason : c->s.reason == CVM_E_WITHDRAWN))
+            cvm_json_fail(r, CVM_E_TRANSCRIPT_BROKEN, "\"reason\" is not that of the act before");
     }
 }
 

@@ -54,9 +54,12 @@ struct cvm_transcript_summary {
     bool has_receipt;
     struct cvm_digest receipt;
     enum cvm_code reason; /* CVM_OK unless aborted */
-    uint32_t released;    /* participants with an accepted release act */
-    bool failed;          /* it went from running straight to releasing */
-    uint64_t refused;     /* refusals in all */
+    bool stopped;         /* aborted by an act, `withdraw` or `abort`: what a statement names */
+    int stopped_by;       /* participant */
+    struct cvm_digest stopped_act;
+    uint32_t released; /* participants with an accepted release act */
+    bool failed;       /* it went from running straight to releasing */
+    uint64_t refused;  /* refusals in all */
 };
 /* Refuses anything that a right agent would not have written: TRANSCRIPT_BROKEN with the line's
  * number. */

@@ -16,6 +16,7 @@
 #define CVM_JWS_COMMITMENT "2cvm-commitment+jws" /* detached */
 #define CVM_JWS_ACT "2cvm-act+jws"
 #define CVM_JWS_RECEIPT "2cvm-receipt+jws"
+#define CVM_JWS_STATEMENT "2cvm-statement+jws"
 
 #define CVM_JWS_MAX (512 * 1024) /* bytes of a whole JWS */
 #define CVM_JWS_TYP_MAX 40

@@ -12,7 +12,8 @@ struct cvm_admission {
     struct cvm_agent *agent;
     uint32_t item;
     struct cvm_process process;
-    int component_fd, cwasm_fd, result_fd;
+    int component_fd, cwasm_fd, texts_fd, result_fd;
+    struct cvm_interfaces interfaces;
     uint64_t max_cwasm_bytes;
 };
 
@@ -21,6 +22,7 @@ static void release(struct cvm_admission *ad)
     cvm_process_end(&ad->process);
     cvm_memory_file_end(&ad->component_fd);
     cvm_memory_file_end(&ad->cwasm_fd);
+    cvm_memory_file_end(&ad->texts_fd);
     cvm_memory_file_end(&ad->result_fd);
     free(ad);
 }
@@ -35,6 +37,67 @@ static void refuse(struct cvm_agent *a, const struct cvm_error *err)
 {
     a->request.item = -1; /* answered */
     cvm_connection_refuse(&a->connection, err);
+}
+
+static bool has_interfaces(const struct cvm_admission *ad)
+{
+    return ad->interfaces.n_exports + ad->interfaces.n_imports > 0;
+}
+
+static int read_texts(struct cvm_admission *ad, uint64_t len, struct cvm_buf *ret,
+                      struct cvm_error *err)
+{
+    CVM_ENSURE(len <= CVM_TEXTS_MAX, err, CVM_E_COMPILE_LIMIT, "the text is too long");
+    ssize_t n = pread(ad->texts_fd, cvm_buf_extend(ret, len), len, 0);
+    CVM_ENSURE(n == (ssize_t)len, err, CVM_E_COMPILE_LIMIT, "the compiler left no text");
+    return 0;
+}
+
+static json_t *parse_texts(const struct cvm_agent *a, uint32_t component,
+                           const struct cvm_buf *text, struct cvm_error *err)
+{
+    struct cvm_interfaces wanted;
+    cvm_interfaces_of(&a->manifest, component, &wanted);
+    return cvm_texts_parse(text->data, text->len, &wanted, err);
+}
+
+/* One channel whose other end is admitted, too. */
+static int compare(struct cvm_agent *a, uint32_t channel, uint32_t component, const json_t *texts,
+                   struct cvm_error *err)
+{
+    const struct cvm_channel *c = &a->manifest.channels[channel];
+    bool calls = c->from_component == (int)component;
+    uint32_t other = (uint32_t)(calls ? c->to_component : c->from_component);
+    if (!cvm_policy_is_admitted(&a->state, other))
+        return 0;
+    CVM_AUTO_JSON json_t *its = parse_texts(a, other, &a->items[other].texts, err);
+    if (!its)
+        return -1;
+    return cvm_texts_compare(&a->manifest, channel, calls ? texts : its, calls ? its : texts,
+                             &a->types[channel], err);
+}
+
+/* The text of the call interfaces is one, and fits those of the components that are there; the last
+ * end of a channel to come finds the other. */
+static int judge_texts(struct cvm_admission *ad, uint64_t len, struct cvm_error *err)
+{
+    struct cvm_agent *a = ad->agent;
+    if (!has_interfaces(ad))
+        return 0;
+    CVM_AUTO_BUF struct cvm_buf text = {0};
+    CVM_GUARD(read_texts(ad, len, &text, err));
+    CVM_AUTO_JSON json_t *texts = parse_texts(a, ad->item, &text, err);
+    if (!texts)
+        return -1;
+    for (uint32_t k = 0; k < a->manifest.n_channels; k++) {
+        const struct cvm_channel *c = &a->manifest.channels[k];
+        if (c->kind == CVM_CHANNEL_KIND_CALL &&
+            (c->from_component == (int)ad->item || c->to_component == (int)ad->item))
+            CVM_GUARD(compare(a, k, ad->item, texts, err));
+    }
+    a->items[ad->item].texts = text;
+    text = (struct cvm_buf){0};
+    return 0;
 }
 
 /* What the compiler says, believed as far as it can be checked; on success ad->cwasm_fd is sealed.
@@ -55,6 +118,7 @@ static int judge(struct cvm_admission *ad, const char *id, struct cvm_error *err
     CVM_ENSURE(whole, err, CVM_E_COMPILE_LIMIT, "%s: the compiler left no code", id);
     if (ftruncate(ad->cwasm_fd, (off_t)result.cwasm_bytes) < 0)
         return cvm_fail_errno(err, "compiled code can't be kept");
+    CVM_GUARD(judge_texts(ad, result.texts_bytes, err));
     return cvm_memory_file_seal(ad->cwasm_fd, err);
 }
 
@@ -97,6 +161,16 @@ static void compiler_ended(struct cvm_process *p)
     release(ad);
 }
 
+/* Bounded beforehand, so that the compiler can't fill memory with it. */
+static int texts_file(struct cvm_error *err)
+{
+    CVM_AUTO_CLOSE int fd = cvm_memory_file("texts", err);
+    CVM_GUARD(fd);
+    if (ftruncate(fd, CVM_TEXTS_MAX) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_GROW) < 0)
+        return cvm_fail_errno(err, "a text can't be bounded");
+    return CVM_TAKE_FD(fd);
+}
+
 static int spawn(struct cvm_admission *ad, struct cvm_error *err)
 {
     struct cvm_agent *a = ad->agent;
@@ -104,7 +178,11 @@ static int spawn(struct cvm_admission *ad, struct cvm_error *err)
     int cwasm = cvm_memory_file("cwasm", err);
     CVM_GUARD(cwasm);
     ad->cwasm_fd = cwasm;
-    CVM_AUTO_CLOSE int spec = cvm_spec_compiler(c, ad->max_cwasm_bytes, err);
+    if (has_interfaces(ad)) {
+        ad->texts_fd = texts_file(err);
+        CVM_GUARD(ad->texts_fd);
+    }
+    CVM_AUTO_CLOSE int spec = cvm_spec_compiler(c, &ad->interfaces, ad->max_cwasm_bytes, err);
     CVM_GUARD(spec);
     CVM_AUTO_CLOSE int null = cvm_spec_null(err);
     CVM_GUARD(null);
@@ -113,7 +191,7 @@ static int spawn(struct cvm_admission *ad, struct cvm_error *err)
     const struct cvm_sandbox_fd fds[] = {
         {spec, CVM_FD_SPEC},          {result, CVM_FD_RESULT},
         {null, CVM_FD_NULL},          {ad->component_fd, CVM_FD_CODE},
-        {ad->cwasm_fd, CVM_FD_CWASM},
+        {ad->cwasm_fd, CVM_FD_CWASM}, {ad->texts_fd, CVM_FD_TEXTS},
     };
     uint64_t data =
         c->memory_bytes > CVM_COMPILE_DATA_BYTES ? c->memory_bytes : CVM_COMPILE_DATA_BYTES;
@@ -122,7 +200,7 @@ static int spawn(struct cvm_admission *ad, struct cvm_error *err)
         .name = "2cvm-compile",
         .have = a->protections,
         .fds = fds,
-        .n_fds = sizeof fds / sizeof *fds,
+        .n_fds = sizeof fds / sizeof *fds - !has_interfaces(ad),
         .data_bytes = data,
         .cpu_seconds = CVM_COMPILE_CPU_MS / 1000 + 2,
         .cgroup = -1,
@@ -144,9 +222,11 @@ int cvm_admission_start(struct cvm_agent *a, uint32_t item, int *component_fd, u
         .process = {.ended = compiler_ended, .owner = ad},
         .component_fd = CVM_TAKE_FD(*component_fd),
         .cwasm_fd = -1,
+        .texts_fd = -1,
         .result_fd = -1,
         .max_cwasm_bytes = CVM_CWASM_MIN + CVM_CWASM_FACTOR * length,
     };
+    cvm_interfaces_of(&a->manifest, item, &ad->interfaces);
     if (spawn(ad, err) < 0) {
         release(ad);
         return -1;

@@ -116,9 +116,26 @@ void cvm_agent_forget_content(struct cvm_agent *a)
     for (size_t i = 0; i < CVM_ITEMS_MAX; i++) {
         cvm_secret_free(&a->items[i].key);
         cvm_memory_file_end(&a->items[i].fd);
+        cvm_buf_free(&a->items[i].texts);
     }
+    for (size_t i = 0; i < CVM_CHANNELS_MAX; i++)
+        cvm_call_types_free(&a->types[i]);
     for (size_t i = 0; i < CVM_PARTICIPANTS_MAX; i++)
         cvm_secret_free(&a->shares[i]);
+}
+
+/* The last use of the session's key: all else is gone when this is signed. */
+static void sign_statement(struct cvm_agent *a)
+{
+    struct cvm_statement s = a->stop;
+    struct cvm_error err;
+    a->stopping = false;
+    s.transcript_n = a->transcript.n;
+    s.transcript_head = a->transcript.head;
+    s.released = a->state.released;
+    memcpy(s.admitted, a->state.admitted, sizeof s.admitted);
+    if (cvm_statement_make(&a->manifest, &s, &a->session.sign, &a->statement, &err) < 0)
+        cvm_agent_log("no statement of wiping", err.code);
 }
 
 void cvm_agent_wipe(struct cvm_agent *a)
@@ -128,8 +145,10 @@ void cvm_agent_wipe(struct cvm_agent *a)
         cvm_admission_end(a, (uint32_t)i);
     cvm_request_forget(a);
     cvm_agent_forget_content(a);
-    cvm_key_free(&a->session.sign);
     cvm_key_free(&a->session.seal);
+    if (a->stopping)
+        sign_statement(a);
+    cvm_key_free(&a->session.sign);
 }
 
 void cvm_agent_answer_state(struct cvm_agent *a)
@@ -198,6 +217,7 @@ void cvm_agent_close(struct cvm_agent *a)
     for (size_t i = 0; i < CVM_OUTPUTS_MAX; i++)
         cvm_memory_file_end(&a->outputs[i].fd);
     cvm_buf_free(&a->receipt);
+    cvm_buf_free(&a->statement);
     cvm_buf_free(&a->last_evidence);
     cvm_transcript_free(&a->transcript);
     cvm_manifest_free(&a->manifest);

@@ -16,10 +16,12 @@
 #include "core/manifest/act.h"
 #include "core/policy/policy.h"
 #include "core/record/receipt.h"
+#include "core/record/statement.h"
 #include "core/record/transcript.h"
 #include "core/seal/blob.h"
 #include "guest-agent/agent/connection.h"
 #include "guest-agent/agent/process.h"
+#include "guest-agent/agent/texts.h"
 #include "guest-agent/provider/provider.h"
 #include "guest-agent/sandbox/results.h"
 #include "guest-agent/sandbox/sandbox.h"
@@ -51,6 +53,7 @@ struct cvm_agent_item {
     int fd;                /* admitted: content of a data item, .cwasm of a component; else -1 */
     uint64_t length;
     struct cvm_admission *admission; /* component: its compiler at work (admission.c) */
+    struct cvm_buf texts; /* component: the text of its call interfaces, as its compiler left it */
 };
 
 struct cvm_agent_output {
@@ -88,9 +91,13 @@ struct cvm_agent {
 
     struct cvm_agent_request request;
     struct cvm_agent_item items[CVM_ITEMS_MAX];
-    struct cvm_run *run; /* run.c */
+    struct cvm_call_types types[CVM_CHANNELS_MAX]; /* of call channels, both ends admitted */
+    struct cvm_run *run;                           /* run.c */
     struct cvm_agent_output outputs[CVM_OUTPUTS_MAX];
     struct cvm_buf receipt, last_evidence;
+    bool stopping;             /* an act is ending the session: */
+    struct cvm_statement stop; /* what the statement will say */
+    struct cvm_buf statement;  /* that the keys were wiped; after such an act */
     struct cvm_digest receipt_payload;
 };
 
@@ -119,7 +126,8 @@ int cvm_agent_step(struct cvm_agent *a, const struct cvm_policy_request *request
 void cvm_agent_fault(struct cvm_agent *a, enum cvm_code reason);
 /* Frees items and wipes the seed's shares: no component will run any more. */
 void cvm_agent_forget_content(struct cvm_agent *a);
-/* Wipes keys and plain content, ends every child: the session is closed or aborted. */
+/* Wipes keys and plain content, ends every child: the session is closed or aborted. Where an act
+ * ended it, the statement of this is signed last. */
 void cvm_agent_wipe(struct cvm_agent *a);
 /* Answers the open request with {"ok":true,"state":…}. */
 void cvm_agent_answer_state(struct cvm_agent *a);

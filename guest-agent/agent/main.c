@@ -65,6 +65,11 @@ static int harden(struct cvm_error *err)
         return cvm_fail_errno(err, "the agent can't be protected from dumps");
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return cvm_fail_errno(err, "no_new_privs");
+    struct rlimit files; /* regions, pipes and timers of many cells; a cell's own limit is lower */
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
     mlockall(MCL_CURRENT | MCL_ONFAULT);
     signal(SIGPIPE, SIG_IGN);
     return 0;

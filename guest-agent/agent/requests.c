@@ -147,6 +147,16 @@ static int receipt(struct cvm_agent *a, json_t *control, uint64_t bytes, struct 
     return 0;
 }
 
+static int statement(struct cvm_agent *a, json_t *control, uint64_t bytes, struct cvm_error *err)
+{
+    (void)bytes;
+    CVM_GUARD(plain(control, false, err));
+    CVM_ENSURE(a->statement.len, err, CVM_E_WITHHELD, "the session is `%s`",
+               cvm_phase_word(a->state.phase));
+    answer_copy(a, &a->statement);
+    return 0;
+}
+
 static int output(struct cvm_agent *a, json_t *control, uint64_t bytes, struct cvm_error *err)
 {
     (void)bytes;
@@ -203,6 +213,7 @@ static const struct cvm_agent_op ops[] = {
     {"status", false, status, NULL, NULL},
     {"transcript", false, transcript, NULL, NULL},
     {"receipt", false, receipt, NULL, NULL},
+    {"statement", false, statement, NULL, NULL},
     {"output", false, output, NULL, NULL},
     {"close", false, close_session, NULL, NULL},
     {"exit", false, leave, NULL, NULL},

@@ -29,14 +29,27 @@ static int to_file(const struct cvm_buf *text, struct cvm_error *err)
     return CVM_TAKE_FD(fd);
 }
 
-int cvm_spec_compiler(const struct cvm_component *c, uint64_t max_cwasm_bytes,
-                      struct cvm_error *err)
+static json_t *names(const char *const *list, uint32_t n)
+{
+    json_t *to = json_array();
+    for (uint32_t i = 0; i < n; i++)
+        json_array_append_new(to, json_string(list[i]));
+    return to;
+}
+
+int cvm_spec_compiler(const struct cvm_component *c, const struct cvm_interfaces *interfaces,
+                      uint64_t max_cwasm_bytes, struct cvm_error *err)
 {
     CVM_AUTO_JSON json_t *spec =
         json_pack("{s:s, s:i, s:o, s:s, s:I, s:I, s:s}", "clock", cvm_clock_word(c->clock), "fuel",
                   c->fuel ? 1 : 0, "grants", grants(c), "kind", cvm_component_kind_word(c->kind),
                   "max_cwasm_bytes", (json_int_t)max_cwasm_bytes, "memory_bytes",
                   (json_int_t)c->memory_bytes, "random", cvm_random_word(c->random));
+    if (interfaces->n_exports + interfaces->n_imports)
+        json_object_set_new(spec, "calls",
+                            json_pack("{s:o, s:o}", "exports",
+                                      names(interfaces->exports, interfaces->n_exports), "imports",
+                                      names(interfaces->imports, interfaces->n_imports)));
     CVM_AUTO_BUF struct cvm_buf text = {0};
     CVM_GUARD(cvm_json_write(spec, &text, err));
     return to_file(&text, err);
@@ -68,6 +81,39 @@ static json_t *outputs(const struct cvm_spec_channels *ch)
     return list;
 }
 
+static json_t *regions(const struct cvm_spec_channels *ch, const int *list, uint32_t n, int fd)
+{
+    json_t *to = json_array();
+    for (uint32_t i = 0; i < n; i++) {
+        const struct cvm_channel *c = &ch->manifest->channels[list[i]];
+        json_array_append_new(to, json_pack("{s:I, s:i, s:i, s:s}", "bytes",
+                                            (json_int_t)c->max_call_bytes, "channel", list[i], "fd",
+                                            fd + (int)i, "interface", c->interface));
+    }
+    return to;
+}
+
+/* What only some cells have: calls, and the ends of streams. */
+static void add_joints(json_t *spec, const struct cvm_component *c,
+                       const struct cvm_spec_channels *ch)
+{
+    const char *serve = c->kind != CVM_COMPONENT_KIND_LIBRARY ? "none"
+                        : c->instance == CVM_INSTANCE_CALL    ? "one"
+                                                              : "run";
+    int exports = CVM_FD_CHANNELS + (int)(ch->n_in + ch->n_out),
+        imports = exports + (int)ch->n_exports, next = imports + (int)ch->n_imports;
+    if (ch->n_exports + ch->n_imports)
+        json_object_set_new(spec, "calls",
+                            json_pack("{s:o, s:o, s:s}", "exports",
+                                      regions(ch, ch->exports, ch->n_exports, exports), "imports",
+                                      regions(ch, ch->imports, ch->n_imports, imports), "serve",
+                                      serve));
+    if (ch->has_stdin)
+        json_object_set_new(spec, "stdin", json_pack("{s:i}", "fd", next++));
+    if (ch->has_stdout)
+        json_object_set_new(spec, "stdout_stream", json_pack("{s:i}", "fd", next));
+}
+
 /* The seed is put into the text behind the JSON library's back: it leaves no copies there. */
 static void put_seed(struct cvm_buf *text, const struct cvm_secret *seed)
 {
@@ -96,6 +142,7 @@ int cvm_spec_cell(const struct cvm_component *c, const struct cvm_spec_channels 
                   c->id, "inputs", inputs(ch), "memory_bytes", (json_int_t)c->memory_bytes,
                   "outputs", outputs(ch), "random", cvm_random_word(c->random), "scratch_bytes",
                   (json_int_t)CVM_CELL_SCRATCH_BYTES, "seed", zeros);
+    add_joints(spec, c, ch);
     CVM_AUTO_BUF struct cvm_buf text = {0};
     CVM_GUARD(cvm_json_write(spec, &text, err));
     put_seed(&text, seed);

@@ -4,16 +4,20 @@
 #define CVM_AGENT_SPEC_H
 
 #include "core/manifest/manifest.h"
+#include "guest-agent/agent/texts.h"
 
 /* Each returns an owned descriptor. */
-int cvm_spec_compiler(const struct cvm_component *c, uint64_t max_cwasm_bytes,
-                      struct cvm_error *err) CVM_MUST_USE;
+int cvm_spec_compiler(const struct cvm_component *c, const struct cvm_interfaces *interfaces,
+                      uint64_t max_cwasm_bytes, struct cvm_error *err) CVM_MUST_USE;
 /* `seed` is empty unless random is seeded. Channels are numbered from CVM_FD_CHANNELS in the order
- * of `in`, then `out`. `last[i]`: nobody else reads in[i], its pages may be freed. */
+ * of `in`, `out`, `exports`, `imports`, standard input, standard output. `last[i]`: nobody else
+ * reads in[i], its pages may be freed. */
 struct cvm_spec_channels {
     const struct cvm_manifest *manifest;
-    uint32_t n_in, n_out;
+    uint32_t n_in, n_out, n_exports, n_imports;
+    uint32_t has_stdin, has_stdout; /* 0 or 1 */
     int in[CVM_CHANNELS_MAX], out[CVM_CHANNELS_MAX];
+    int exports[CVM_CHANNELS_MAX], imports[CVM_CHANNELS_MAX];
     bool last[CVM_CHANNELS_MAX];
 };
 int cvm_spec_cell(const struct cvm_component *c, const struct cvm_spec_channels *channels,

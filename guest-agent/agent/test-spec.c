@@ -43,14 +43,15 @@ static void test_compiler(void **state)
     (void)state;
     struct cvm_error err;
     struct cvm_component c = component();
-    assert_file(cvm_spec_compiler(&c, 1000, &err),
+    const struct cvm_interfaces none = {0};
+    assert_file(cvm_spec_compiler(&c, &none, 1000, &err),
                 "{\"clock\":\"fixed\",\"fuel\":1,\"grants\":[\"wasi:cli\",\"wasi:filesystem\"],"
                 "\"kind\":\"command\",\"max_cwasm_bytes\":1000,\"memory_bytes\":65536,"
                 "\"random\":\"seeded\"}");
     c.fuel = 0;
     c.grants = 0;
     c.random = CVM_RANDOM_NONE;
-    assert_file(cvm_spec_compiler(&c, 1, &err),
+    assert_file(cvm_spec_compiler(&c, &none, 1, &err),
                 "{\"clock\":\"fixed\",\"fuel\":0,\"grants\":[],\"kind\":\"command\","
                 "\"max_cwasm_bytes\":1,\"memory_bytes\":65536,\"random\":\"none\"}");
 }
@@ -94,6 +95,52 @@ static void test_cell(void **state)
     assert_file(cvm_spec_cell(&c, &ch, &seed, &err), want);
 }
 
+/* Regions and pipes are numbered behind the outputs. */
+static void test_joints(void **state)
+{
+    (void)state;
+    struct cvm_error err;
+    struct cvm_component c = component();
+    struct cvm_spec_channels ch = channels();
+    struct cvm_secret none = {0};
+    c.n_args = 0;
+    c.grants = 0;
+    c.random = CVM_RANDOM_NONE;
+    c.kind = CVM_COMPONENT_KIND_LIBRARY;
+    manifest.channels[3] = (struct cvm_channel){.interface = "a:b/c@1.0.0", .max_call_bytes = 64};
+    manifest.channels[4] = (struct cvm_channel){.interface = "a:b/d", .max_call_bytes = 65};
+    ch.n_in = 0;
+    ch.n_exports = ch.n_imports = 1;
+    ch.exports[0] = 3;
+    ch.imports[0] = 4;
+    ch.has_stdin = ch.has_stdout = 1;
+    static const char *const SERVE[] = {"run", "one", "none"};
+    for (int i = 0; i < 3; i++) {
+        c.instance = i == 1 ? CVM_INSTANCE_CALL : CVM_INSTANCE_RUN;
+        c.kind = i == 2 ? CVM_COMPONENT_KIND_COMMAND : CVM_COMPONENT_KIND_LIBRARY;
+        char want[2048];
+        snprintf(
+            want, sizeof want,
+            "{\"args\":[],\"calls\":{"
+            "\"exports\":[{\"bytes\":64,\"channel\":3,\"fd\":11,\"interface\":\"a:b/c@1.0.0\"}],"
+            "\"imports\":[{\"bytes\":65,\"channel\":4,\"fd\":12,\"interface\":\"a:b/d\"}],"
+            "\"serve\":\"%s\"},\"clock\":\"fixed\",\"fuel\":9,\"grants\":[],\"id\":\"train\","
+            "\"inputs\":[],\"memory_bytes\":65536,"
+            "\"outputs\":[{\"fd\":10,\"max_bytes\":9,\"path\":\"/dev/stdout\"}],"
+            "\"random\":\"none\",\"scratch_bytes\":1048576,\"seed\":\"\",\"stdin\":{\"fd\":13},"
+            "\"stdout_stream\":{\"fd\":14}}",
+            SERVE[i]);
+        assert_file(cvm_spec_cell(&c, &ch, &none, &err), want);
+    }
+    const struct cvm_interfaces interfaces = {
+        .n_exports = 1, .n_imports = 1, .exports = {"a:b/c@1.0.0"}, .imports = {"a:b/d"}};
+    c.kind = CVM_COMPONENT_KIND_LIBRARY;
+    assert_file(cvm_spec_compiler(&c, &interfaces, 1, &err),
+                "{\"calls\":{\"exports\":[\"a:b/c@1.0.0\"],\"imports\":[\"a:b/d\"]},"
+                "\"clock\":\"fixed\",\"fuel\":1,\"grants\":[],\"kind\":\"library\","
+                "\"max_cwasm_bytes\":1,\"memory_bytes\":65536,\"random\":\"none\"}");
+}
+
 static void test_record(void **state)
 {
     (void)state;
@@ -130,10 +177,8 @@ static void test_null(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_compiler),
-        cmocka_unit_test(test_cell),
-        cmocka_unit_test(test_record),
-        cmocka_unit_test(test_null),
+        cmocka_unit_test(test_compiler), cmocka_unit_test(test_cell), cmocka_unit_test(test_joints),
+        cmocka_unit_test(test_record),   cmocka_unit_test(test_null),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

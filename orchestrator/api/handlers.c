@@ -194,6 +194,11 @@ int cvm_handle_receipt(struct cvm_request *q, struct cvm_error *err)
     return send_file(q, "application/jose", "receipt.jws", err);
 }
 
+int cvm_handle_statement(struct cvm_request *q, struct cvm_error *err)
+{
+    return send_file(q, "application/jose", "statement.jws", err);
+}
+
 int cvm_handle_outputs(struct cvm_request *q, struct cvm_error *err)
 {
     json_t *list = cvm_collaboration_outputs(q->collaboration, err);

@@ -108,6 +108,9 @@ int cvm_agent_fetch(struct cvm_collaboration *c, const char *op, size_t max, str
 /* The same, into a durable file of the collaboration. `id` may be NULL. */
 int cvm_agent_fetch_file(struct cvm_collaboration *c, const char *op, const char *id,
                          const char *name, struct cvm_error *err) CVM_MUST_USE;
+/* The statement that keys were wiped, of a session that an act ended, and the transcript that it is
+ * about; fine where there is none. */
+int cvm_agent_store_statement(struct cvm_collaboration *c, struct cvm_error *err) CVM_MUST_USE;
 void cvm_agent_exit(struct cvm_collaboration *c);
 
 /* worker-jobs.c */

@@ -238,6 +238,17 @@ int cvm_agent_fetch_file(struct cvm_collaboration *c, const char *op, const char
     return 0;
 }
 
+int cvm_agent_store_statement(struct cvm_collaboration *c, struct cvm_error *err)
+{
+    struct cvm_error refused = {0};
+    if (cvm_agent_fetch_file(c, "statement", NULL, "statement.jws", &refused) == 0)
+        return cvm_agent_fetch_file(c, "transcript", NULL, "transcript.jsonl", err);
+    if (refused.code == CVM_E_WITHHELD)
+        return 0;
+    *err = refused;
+    return -1;
+}
+
 void cvm_agent_exit(struct cvm_collaboration *c)
 {
     /* Nothing is lost when this fails: the isolate is ended by its driver afterwards. */

@@ -84,6 +84,7 @@ int cvm_finish_aborted(struct cvm_collaboration *c, struct cvm_error *err)
     /* Either may be missing, when the session ended before a manifest was locked. */
     if (store_evidence(c, err) < 0 && cvm_link_broken(c->link))
         return -1;
+    CVM_GUARD(cvm_agent_store_statement(c, err));
     enum cvm_code code = reason && *reason ? cvm_code_by_name(reason) : CVM_E_ABORTED;
     return move(c, CVM_HOST_ABORTED, code, err);
 }

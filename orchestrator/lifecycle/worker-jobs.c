@@ -143,6 +143,8 @@ static int act(struct cvm_collaboration *c, struct cvm_job *job, struct cvm_erro
     /* Asked anew: what follows from the act (`sealed`, `aborted`) may have happened with it. */
     CVM_AUTO_JSON json_t *wanted = NULL;
     CVM_GUARD(cvm_agent_sync(c, &wanted, err));
+    if (strcmp(c->phase, "aborted") == 0)
+        CVM_GUARD(cvm_agent_store_statement(c, err));
     cvm_buf_append_str(&job->result, "{\"state\":\"");
     cvm_buf_append_str(&job->result, cvm_collaboration_state(c));
     cvm_buf_append_str(&job->result, "\"}");

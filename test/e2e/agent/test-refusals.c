@@ -12,6 +12,7 @@
 #include "core/seal/blob.h"
 #include "core/seal/release.h"
 #include "guest-agent/sandbox/sandbox.h"
+#include "core/record/statement.h"
 #include "test/e2e/agent/world.h"
 
 /* One component of carl's that copies anna's rows to the result. */
@@ -332,6 +333,65 @@ static void test_inadmissible(void **state)
     admission("compile-empty\n", CVM_E_COMPILE_LIMIT);
 }
 
+/* The statement that the agent signed, against the transcript that it shows. */
+static void assert_statement(struct world *w, int who, struct cvm_statement *ret)
+{
+    CVM_AUTO_BUF struct cvm_buf jws = {0}, lines = {0};
+    struct cvm_transcript_summary t;
+    struct cvm_error err = {0};
+    world_fetch(w, "statement", NULL, &jws);
+    world_fetch(w, "transcript", NULL, &lines);
+    if (cvm_statement_verify(&w->manifest, &w->session_sign, jws.data, jws.len, ret, &err) < 0 ||
+        cvm_transcript_check(&w->manifest, lines.data, lines.len, &t, &err) < 0 ||
+        cvm_statement_check_transcript(ret, &t, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(ret->participant, who);
+    struct cvm_public_key other = w->session_seal;
+    assert_int_equal(cvm_statement_verify(&w->manifest, &other, jws.data, jws.len, ret, &err), -1);
+    assert_int_equal(
+        cvm_statement_verify(&w->manifest, &w->session_sign, jws.data, jws.len, ret, &err), 0);
+}
+
+static void test_withdraw(void **state)
+{
+    (void)state;
+    struct world w;
+    struct cvm_statement s;
+    locked(&w);
+    assert_int_equal(world_release(&w, 0), CVM_OK);
+    assert_int_equal(world_item(&w, "rows"), CVM_OK);
+    assert_int_equal(world_refusal(&w, "statement", NULL), CVM_E_WITHHELD);
+    struct cvm_act stop = {.kind = CVM_ACT_WITHDRAW, .participant = 0, .seq = 50};
+    assert_int_equal(world_act(&w, 0, &stop), CVM_OK);
+    assert_reason(&w, "withdrawn");
+    assert_statement(&w, 0, &s);
+    assert_int_equal(s.released, 1);
+    assert_true(s.admitted[0] >> 1 & 1); /* rows: behind the component */
+    assert_false(s.admitted[0] & 1);
+    assert_int_equal(world_release(&w, 1), CVM_E_ABORTED);
+    assert_int_equal(world_op(&w, "run"), CVM_E_ABORTED);
+    world_close(&w);
+}
+
+/* Once everything is there it is too late to withdraw; when something leaves, to abort. */
+static void test_stopping_too_late(void **state)
+{
+    (void)state;
+    struct world w;
+    small(&w, "copy 0 0\n");
+    world_seal(&w);
+    world_fill(&w);
+    struct cvm_act stop = {.kind = CVM_ACT_WITHDRAW, .participant = 0, .seq = 50};
+    assert_int_equal(world_act(&w, 0, &stop), CVM_E_WRONG_PHASE);
+    assert_state(&w, "sealed");
+    assert_string_equal(world_run(&w), "releasing");
+    stop.kind = CVM_ACT_ABORT;
+    assert_int_equal(world_act(&w, 0, &stop), CVM_E_WRONG_PHASE);
+    assert_state(&w, "releasing");
+    assert_int_equal(world_refusal(&w, "statement", NULL), CVM_E_WITHHELD);
+    world_close(&w);
+}
+
 static void test_abort(void **state)
 {
     (void)state;
@@ -343,6 +403,10 @@ static void test_abort(void **state)
     struct cvm_act stop = {.kind = CVM_ACT_ABORT, .participant = 1, .seq = 50};
     assert_int_equal(world_act(&w, 1, &stop), CVM_OK);
     assert_reason(&w, "aborted");
+    struct cvm_statement s;
+    assert_statement(&w, 1, &s);
+    assert_int_equal(s.released, 7);
+    assert_int_equal(s.admitted[0], 3);
     stop.seq++;
     assert_int_equal(world_act(&w, 1, &stop), CVM_E_ABORTED);
     world_close(&w);
@@ -412,6 +476,8 @@ int main(void)
         cmocka_unit_test(test_items),
         cmocka_unit_test(test_swapped_content),
         cmocka_unit_test(test_inadmissible),
+        cmocka_unit_test(test_withdraw),
+        cmocka_unit_test(test_stopping_too_late),
         cmocka_unit_test(test_abort),
         cmocka_unit_test(test_abort_while_compiling),
         cmocka_unit_test(test_refusals_are_counted),

@@ -299,6 +299,23 @@ void world_channel(struct world *w, const char *from, const char *from_path, con
     json_array_append_new(json_object_get(w->draft, "channels"), c);
 }
 
+void world_joint(struct world *w, const char *channel)
+{
+    CVM_AUTO_FREE char *text = cvm_strdup(channel);
+    for (char *p = text; *p; p++)
+        if (*p == '\'')
+            *p = '"';
+    json_t *c = json_loads(text, 0, NULL);
+    assert_non_null(c);
+    json_array_append_new(json_object_get(w->draft, "channels"), c);
+}
+
+void world_library(struct world *w, const char *instance)
+{
+    json_object_set_new(world_last_component(w), "kind", json_string("library"));
+    json_object_set_new(world_last_component(w), "instance", json_string(instance));
+}
+
 void world_output(struct world *w, const char *id, uint64_t max_bytes)
 {
     json_array_append_new(json_object_get(w->draft, "outputs"),

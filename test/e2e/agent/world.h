@@ -53,6 +53,10 @@ void world_data(struct world *w, const char *id, int owner, const char *content)
 void world_data_large(struct world *w, const char *id, int owner, uint64_t bytes); /* zeros */
 void world_channel(struct world *w, const char *from, const char *from_path, const char *to,
                    const char *to_path);
+/* Any other channel, as JSON with ' for ". */
+void world_joint(struct world *w, const char *channel);
+/* The last component becomes a library; `instance` is "run" or "call". */
+void world_library(struct world *w, const char *instance);
 void world_output(struct world *w, const char *id, uint64_t max_bytes); /* to anna and carl */
 json_t *world_last_output(struct world *w);
 void world_diagnostics(struct world *w, const char *id);
