@@ -621,30 +621,41 @@ static enum cvm_code spend(const struct cvm_policy_rules *r, struct cvm_policy_s
 
 /* A call, or the reply to the one that is open, while both ends run. */
 /*@
-  requires cvm_rules_valid(*r) && cvm_inv(*r, *s);
-  assigns s->spent[q->channel];
-  ensures decided: \result == CVM_OK <==>
-    cvm_takes_call(*r, \old(*s), *q, q->kind == CVM_REQUEST_CALL_REPLY ? 1 : 0);
-  ensures refused: \result != CVM_OK ==> *s == \old(*s);
-  ensures kept: cvm_inv(*r, *s);
-  ensures grows: cvm_grows(\old(*s), *s);
+  requires cvm_rules_valid(*r) && s->phase <= CVM_PHASE_ABORTED;
+  assigns \nothing;
+  ensures \result == CVM_OK <==> cvm_call_is_next(*r, *s, *q, reply != 0 ? 1 : 0);
 */
-static enum cvm_code call(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
-                          const struct cvm_policy_request *q)
+static enum cvm_code check_call(const struct cvm_policy_rules *r, const struct cvm_policy_state *s,
+                                const struct cvm_policy_request *q, bool reply)
 {
     if (s->phase != CVM_PHASE_RUNNING)
         return wrong_phase(s);
     uint32_t k = q->channel;
     if (k >= r->n_channels || r->channels[k].carries != CVM_CARRIES_CALLS)
         return CVM_E_CELL_MESSAGE;
-    bool reply = q->kind == CVM_REQUEST_CALL_REPLY;
-    if (!runs(s, r->channels[k].from) || !runs(s, r->channels[k].to) || s->spent[k].open != reply)
+    if (!runs(s, r->channels[k].from) || !runs(s, r->channels[k].to) ||
+        s->spent[k].open != (reply ? 1 : 0))
         return CVM_E_CELL_MESSAGE;
-    if (q->bytes > r->channels[k].max_call_bytes)
-        return CVM_E_CALL_BYTES;
-    enum cvm_code code = spend(r, s, k, reply ? 0 : 1, q->bytes);
+    return q->bytes <= r->channels[k].max_call_bytes ? CVM_OK : CVM_E_CALL_BYTES;
+}
+
+/*@
+  requires cvm_rules_valid(*r) && cvm_inv(*r, *s);
+  assigns s->spent[q->channel];
+  ensures decided: \result == CVM_OK <==> cvm_takes_call(*r, \old(*s), *q, reply != 0 ? 1 : 0);
+  ensures opens: \result == CVM_OK ==> s->spent[q->channel].open == (reply != 0 ? 0 : 1);
+  ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures kept: cvm_inv(*r, *s);
+  ensures grows: cvm_grows(\old(*s), *s);
+*/
+static enum cvm_code call(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
+                          const struct cvm_policy_request *q, bool reply)
+{
+    enum cvm_code code = check_call(r, s, q, reply);
     if (code == CVM_OK)
-        s->spent[k].open = reply ? 0 : 1;
+        code = spend(r, s, q->channel, reply ? 0 : 1, q->bytes);
+    if (code == CVM_OK)
+        s->spent[q->channel].open = reply ? 0 : 1;
     return code;
 }
 
@@ -692,15 +703,12 @@ static enum cvm_code release_outputs(const struct cvm_policy_rules *r, struct cv
 
 /* One item of an open input, from its owner, in order, while its reader may still read it. */
 /*@
-  requires cvm_rules_valid(*r) && cvm_inv(*r, *s);
-  assigns s->spent[q->channel], s->seq[q->participant], s->acts[q->participant];
-  ensures decided: \result == CVM_OK <==> cvm_takes_item(*r, \old(*s), *q);
-  ensures refused: \result != CVM_OK ==> *s == \old(*s);
-  ensures kept: cvm_inv(*r, *s);
-  ensures grows: cvm_grows(\old(*s), *s);
+  requires cvm_rules_valid(*r) && s->phase <= CVM_PHASE_ABORTED;
+  assigns \nothing;
+  ensures \result == CVM_OK <==> cvm_item_is_next(*r, *s, *q);
 */
-static enum cvm_code act_item(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
-                              const struct cvm_policy_request *q)
+static enum cvm_code check_item(const struct cvm_policy_rules *r, const struct cvm_policy_state *s,
+                                const struct cvm_policy_request *q)
 {
     enum cvm_code code = check_act(r, s, q);
     if (code != CVM_OK)
@@ -716,10 +724,26 @@ static enum cvm_code act_item(const struct cvm_policy_rules *r, struct cvm_polic
         return CVM_E_INPUT_ENDED;
     if (q->number == 0 || q->number - 1 != s->spent[k].calls)
         return CVM_E_ITEM_SEQUENCE;
-    code = spend(r, s, k, 1, q->bytes);
+    return CVM_OK;
+}
+
+/*@
+  requires cvm_rules_valid(*r) && cvm_inv(*r, *s);
+  assigns s->spent[q->channel], s->seq[q->participant], s->acts[q->participant];
+  ensures decided: \result == CVM_OK <==> cvm_takes_item(*r, \old(*s), *q);
+  ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures kept: cvm_inv(*r, *s);
+  ensures grows: cvm_grows(\old(*s), *s);
+*/
+static enum cvm_code act_item(const struct cvm_policy_rules *r, struct cvm_policy_state *s,
+                              const struct cvm_policy_request *q)
+{
+    enum cvm_code code = check_item(r, s, q);
+    if (code == CVM_OK)
+        code = spend(r, s, q->channel, 1, q->bytes);
     if (code != CVM_OK)
         return code;
-    s->spent[k].open = q->last ? 1 : 0;
+    s->spent[q->channel].open = q->last ? 1 : 0;
     count_act(s, q);
     return CVM_OK;
 }
@@ -770,8 +794,9 @@ enum cvm_code cvm_policy_step(const struct cvm_policy_rules *r, struct cvm_polic
     case CVM_REQUEST_COMPONENT_ENDED:
         return component_ended(r, s, q->component, q->ok);
     case CVM_REQUEST_CALL:
+        return call(r, s, q, false);
     case CVM_REQUEST_CALL_REPLY:
-        return call(r, s, q);
+        return call(r, s, q, true);
     case CVM_REQUEST_STREAM:
         return stream(r, s, q);
     case CVM_REQUEST_RELEASE_OUTPUTS:

@@ -317,13 +317,15 @@ struct cvm_policy_request {
                            integer calls, integer bytes) =
     s.spent[c].calls + calls <= r.channels[c].max_calls &&
     s.spent[c].bytes + bytes <= r.channels[c].max_bytes;
-  predicate cvm_takes_call(struct cvm_policy_rules r, struct cvm_policy_state s,
-                              struct cvm_policy_request q, integer reply) =
+  predicate cvm_call_is_next(struct cvm_policy_rules r, struct cvm_policy_state s,
+                             struct cvm_policy_request q, integer reply) =
     s.phase == CVM_PHASE_RUNNING && q.channel < r.n_channels &&
     r.channels[q.channel].carries == CVM_CARRIES_CALLS &&
     cvm_runs(s, r.channels[q.channel].from) && cvm_runs(s, r.channels[q.channel].to) &&
-    s.spent[q.channel].open == reply && q.bytes <= r.channels[q.channel].max_call_bytes &&
-    cvm_affords(r, s, q.channel, 1 - reply, q.bytes);
+    s.spent[q.channel].open == reply && q.bytes <= r.channels[q.channel].max_call_bytes;
+  predicate cvm_takes_call(struct cvm_policy_rules r, struct cvm_policy_state s,
+                           struct cvm_policy_request q, integer reply) =
+    cvm_call_is_next(r, s, q, reply) && cvm_affords(r, s, q.channel, 1 - reply, q.bytes);
   predicate cvm_takes_stream(struct cvm_policy_rules r, struct cvm_policy_state s,
                                 struct cvm_policy_request q) =
     s.phase == CVM_PHASE_RUNNING && q.channel < r.n_channels &&
@@ -331,13 +333,16 @@ struct cvm_policy_request {
     cvm_bit(s.started, r.channels[q.channel].from) &&
     cvm_runs(s, r.channels[q.channel].to) && cvm_affords(r, s, q.channel, 0, q.bytes);
 
-  predicate cvm_takes_item(struct cvm_policy_rules r, struct cvm_policy_state s,
-                           struct cvm_policy_request q) =
+  predicate cvm_item_is_next(struct cvm_policy_rules r, struct cvm_policy_state s,
+                             struct cvm_policy_request q) =
     cvm_acts_counted(r, s, q) && s.phase == CVM_PHASE_RUNNING && q.channel < r.n_channels &&
     r.channels[q.channel].carries == CVM_CARRIES_ITEMS &&
     r.owner[r.channels[q.channel].from] == q.participant && s.spent[q.channel].open == 0 &&
     !cvm_bit(s.ended_ok, r.channels[q.channel].to) &&
-    q.number == s.spent[q.channel].calls + 1 && cvm_affords(r, s, q.channel, 1, q.bytes);
+    q.number == s.spent[q.channel].calls + 1;
+  predicate cvm_takes_item(struct cvm_policy_rules r, struct cvm_policy_state s,
+                           struct cvm_policy_request q) =
+    cvm_item_is_next(r, s, q) && cvm_affords(r, s, q.channel, 1, q.bytes);
 
   predicate cvm_takes(struct cvm_policy_rules r, struct cvm_policy_state s,
                          struct cvm_policy_request q) =
