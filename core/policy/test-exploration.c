@@ -23,7 +23,7 @@ static const struct cvm_policy_rules RULES = {
     .n_items = 2,
     .n_outputs = 1,
     .n_conditions = 2,
-    .owner = {0, 1},
+    .owner = {0, 0}, /* participant 1 brings nothing, and has to release all the same */
     .not_after = 10,
     .conditions = {{.output = 0, .approved = true, .by = 1}, {.output = 0, .by = 2, .time = 10}},
 };
