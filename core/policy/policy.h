@@ -122,9 +122,8 @@ struct cvm_policy_request {
 };
 
 /*
- * ACSL:
- * what the contracts in policy.c are written in; test/proof/policy-proof proves those, and
- * doc/PROOF.md says which functions have one.
+ * ACSL: what the contracts in policy.c are written in. They take rules, state and request as
+ * values; test/proof/policy-proof proves them, and doc/PROOF.md says what that means.
  */
 /*@
   predicate cvm_bit(integer bits, integer i) = ((bits >> i) & 1) != 0;
