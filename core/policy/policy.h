@@ -122,60 +122,52 @@ struct cvm_policy_request {
 };
 
 /*
- * ACSL:
- * what the contracts in policy.c are written in; test/proof/policy-proof proves those, and
- * doc/PROOF.md says which functions have one.
+ * ACSL: what the contracts in policy.c are written in. They take rules, state and request as
+ * values; test/proof/policy-proof proves them, and doc/PROOF.md says what that means.
  */
 /*@
   predicate cvm_bit(integer bits, integer i) = ((bits >> i) & 1) != 0;
 
-  predicate cvm_rules_valid{L}(struct cvm_policy_rules *r) =
-    \valid_read(r) && r->n_participants <= 32 && r->n_components <= 64 && r->n_items <= 192 &&
-    r->n_outputs <= 64 && r->n_conditions <= 1024 && r->n_channels <= 1024 &&
-    (\forall integer i; 0 <= i < r->n_items ==> r->owner[i] < r->n_participants) &&
-    (\forall integer i; 0 <= i < r->n_conditions ==> r->conditions[i].output < r->n_outputs) &&
-    (\forall integer i; 0 <= i < r->n_channels ==>
-      (r->channels[i].carries == CVM_CARRIES_ITEMS ? r->channels[i].from < r->n_items
-                                                   : r->channels[i].from < 64) &&
-      r->channels[i].to < 64);
+  predicate cvm_open(struct cvm_policy_rules r, integer i) =
+    cvm_bit(r.open[i / 64], i % 64);
+  predicate cvm_rules_valid(struct cvm_policy_rules r) =
+    r.n_participants <= 32 && r.n_components <= 64 && 0 < r.n_items <= 192 && !cvm_open(r, 0) &&
+    r.n_outputs <= 64 && r.n_conditions <= 1024 && r.n_channels <= 1024 &&
+    (\forall integer i; 0 <= i < r.n_items ==> r.owner[i] < r.n_participants) &&
+    (\forall integer i; 0 <= i < r.n_conditions ==> r.conditions[i].output < r.n_outputs) &&
+    (\forall integer i; 0 <= i < r.n_channels ==>
+      r.channels[i].to < 64 &&
+      (r.channels[i].carries == CVM_CARRIES_ITEMS ? r.channels[i].from < r.n_items
+                                                  : r.channels[i].from < 64));
 
-  predicate cvm_admitted{L}(struct cvm_policy_state *s, integer i) =
-    cvm_bit(s->admitted[i / 64], i % 64);
-  predicate cvm_open{L}(struct cvm_policy_rules *r, integer i) =
-    cvm_bit(r->open[i / 64], i % 64);
-  predicate cvm_all_admitted{L}(struct cvm_policy_rules *r, struct cvm_policy_state *s) =
-    \forall integer i; 0 <= i < r->n_items ==> cvm_admitted(s, i) || cvm_open(r, i);
-  predicate cvm_time_holds{L}(struct cvm_policy_rules *r, struct cvm_policy_state *s, integer i) =
-    \forall integer p; 0 <= p < r->n_participants && cvm_bit(r->conditions[i].by, p) ==>
-      s->time[p] >= r->conditions[i].time;
-  predicate cvm_condition_holds{L}(struct cvm_policy_rules *r, struct cvm_policy_state *s,
+  predicate cvm_admitted(struct cvm_policy_state s, integer i) =
+    cvm_bit(s.admitted[i / 64], i % 64);
+  predicate cvm_all_admitted(struct cvm_policy_rules r, struct cvm_policy_state s) =
+    \forall integer i; 0 <= i < r.n_items ==> cvm_admitted(s, i) || cvm_open(r, i);
+  predicate cvm_time_holds(struct cvm_policy_rules r, struct cvm_policy_state s, integer i) =
+    \forall integer p; 0 <= p < r.n_participants && cvm_bit(r.conditions[i].by, p) ==>
+      s.time[p] >= r.conditions[i].time;
+  predicate cvm_condition_holds(struct cvm_policy_rules r, struct cvm_policy_state s,
                                    integer i) =
-    r->conditions[i].approved != 0
-      ? (s->approved[r->conditions[i].output] & r->conditions[i].by) == r->conditions[i].by
+    r.conditions[i].approved != 0
+      ? (s.approved[r.conditions[i].output] & r.conditions[i].by) == r.conditions[i].by
       : cvm_time_holds(r, s, i);
-  predicate cvm_conditions{L}(struct cvm_policy_rules *r, struct cvm_policy_state *s) =
-    \forall integer i; 0 <= i < r->n_conditions ==> cvm_condition_holds(r, s, i);
+  predicate cvm_conditions(struct cvm_policy_rules r, struct cvm_policy_state s) =
+    \forall integer i; 0 <= i < r.n_conditions ==> cvm_condition_holds(r, s, i);
 
-  predicate cvm_same{A, B}(struct cvm_policy_state *s) =
-    \at(s->phase, A) == \at(s->phase, B) && \at(s->result, A) == \at(s->result, B) &&
-    \at(s->reason, A) == \at(s->reason, B) && \at(s->run, A) == \at(s->run, B) &&
-    \at(s->nonces, A) == \at(s->nonces, B) && \at(s->released, A) == \at(s->released, B) &&
-    (\forall integer i; 0 <= i < 3 ==> \at(s->admitted[i], A) == \at(s->admitted[i], B)) &&
-    \at(s->started, A) == \at(s->started, B) && \at(s->ended_ok, A) == \at(s->ended_ok, B) &&
-    (\forall integer p; 0 <= p < 32 ==>
-      \at(s->seq[p], A) == \at(s->seq[p], B) && \at(s->acts[p], A) == \at(s->acts[p], B) &&
-      \at(s->time[p], A) == \at(s->time[p], B)) &&
-    \at(s->latest, A) == \at(s->latest, B) &&
-    (\forall integer o; 0 <= o < 64 ==> \at(s->approved[o], A) == \at(s->approved[o], B)) &&
-    (\forall integer c; 0 <= c < 1024 ==>
-      \at(s->spent[c].calls, A) == \at(s->spent[c].calls, B) &&
-      \at(s->spent[c].bytes, A) == \at(s->spent[c].bytes, B) &&
-      \at(s->spent[c].open, A) == \at(s->spent[c].open, B));
-
-  predicate cvm_within{L}(struct cvm_policy_rules *r, struct cvm_policy_state *s, integer c) =
-    s->spent[c].calls <= r->channels[c].max_calls && s->spent[c].bytes <= r->channels[c].max_bytes;
-  predicate cvm_runs{L}(struct cvm_policy_state *s, integer c) =
-    cvm_bit(s->started, c) && !cvm_bit(s->ended_ok, c);
+  predicate cvm_within(struct cvm_policy_rules r, struct cvm_policy_state s, integer c) =
+    s.spent[c].calls <= r.channels[c].max_calls && s.spent[c].bytes <= r.channels[c].max_bytes;
+  predicate cvm_unspent(struct cvm_policy_state s, integer c) =
+    s.spent[c].calls == 0 && s.spent[c].bytes == 0 && s.spent[c].open == 0;
+  predicate cvm_runs(struct cvm_policy_state s, integer c) =
+    cvm_bit(s.started, c) && !cvm_bit(s.ended_ok, c);
+  predicate cvm_all_released(struct cvm_policy_rules r, struct cvm_policy_state s) =
+    \forall integer p; 0 <= p < r.n_participants ==> cvm_bit(s.released, p);
+  predicate cvm_all_ended(struct cvm_policy_rules r, struct cvm_policy_state s) =
+    \forall integer c; 0 <= c < r.n_components ==> cvm_bit(s.ended_ok, c);
+  predicate cvm_asked(struct cvm_policy_rules r, integer o, integer p) =
+    \exists integer i; 0 <= i < r.n_conditions && r.conditions[i].approved != 0 &&
+      r.conditions[i].output == o && cvm_bit(r.conditions[i].by, p);
 
   predicate cvm_may_move(integer a, integer b) =
     (a < CVM_PHASE_WAITING && b == a + 1) ||
@@ -184,7 +176,209 @@ struct cvm_policy_request {
     (a <= CVM_PHASE_WAITING && b == CVM_PHASE_ABORTED);
 */
 
+/*
+ * The invariant of a state, in parts. It holds for the zero state and is kept by every step; it
+ * says among other things that nothing runs before everyone released and every item was admitted,
+ * and that a completed session has every component ended well and every condition fulfilled.
+ */
+/*@
+  predicate cvm_inv_phase(struct cvm_policy_state s) =
+    s.phase <= CVM_PHASE_ABORTED &&
+    (s.phase <= CVM_PHASE_SEALED ==> s.run == 0) &&
+    (CVM_PHASE_RUNNING <= s.phase <= CVM_PHASE_CLOSED ==> s.run != 0) &&
+    (s.phase <= CVM_PHASE_WAITING || s.phase == CVM_PHASE_ABORTED ==>
+      s.result == CVM_RESULT_NONE) &&
+    (CVM_PHASE_RELEASING <= s.phase <= CVM_PHASE_CLOSED ==>
+      s.result == CVM_RESULT_COMPLETED || s.result == CVM_RESULT_FAILED) &&
+    (s.phase == CVM_PHASE_ABORTED <==> s.reason != CVM_OK);
+
+  predicate cvm_inv_people(struct cvm_policy_rules r, struct cvm_policy_state s) =
+    s.nonces <= CVM_POLICY_NONCES && (s.phase == CVM_PHASE_EMPTY ==> s.nonces == 0) &&
+    (\forall integer p; 0 <= p < 32 ==>
+      s.acts[p] <= CVM_POLICY_ACTS + (s.phase == CVM_PHASE_ABORTED ? 1 : 0) &&
+      s.time[p] <= s.latest) &&
+    (\forall integer p; r.n_participants <= p < 32 ==>
+      s.acts[p] == 0 && s.seq[p] == 0 && s.time[p] == 0) &&
+    (\forall integer p; 0 <= p < 32 && cvm_bit(s.released, p) ==>
+      p < r.n_participants && s.phase >= CVM_PHASE_FILLING);
+
+  predicate cvm_inv_items(struct cvm_policy_rules r, struct cvm_policy_state s) =
+    (\forall integer i; 0 <= i < CVM_POLICY_ITEMS && cvm_admitted(s, i) ==>
+      i < r.n_items && !cvm_open(r, i) && cvm_bit(s.released, r.owner[i])) &&
+    (CVM_PHASE_SEALED <= s.phase <= CVM_PHASE_CLOSED ==>
+      cvm_all_released(r, s) && cvm_all_admitted(r, s));
+
+  predicate cvm_inv_components(struct cvm_policy_rules r, struct cvm_policy_state s) =
+    (\forall integer c; 0 <= c < 64 && cvm_bit(s.started, c) ==>
+      c < r.n_components && s.phase >= CVM_PHASE_RUNNING) &&
+    (\forall integer c; 0 <= c < 64 && cvm_bit(s.ended_ok, c) ==> cvm_bit(s.started, c)) &&
+    (s.phase == CVM_PHASE_WAITING || s.result == CVM_RESULT_COMPLETED ==> cvm_all_ended(r, s));
+
+  predicate cvm_inv_outputs(struct cvm_policy_rules r, struct cvm_policy_state s) =
+    (\forall integer o, p; 0 <= o < 64 && 0 <= p < 32 && cvm_bit(s.approved[o], p) ==>
+      s.phase >= CVM_PHASE_WAITING && cvm_asked(r, o, p)) &&
+    (s.result == CVM_RESULT_COMPLETED ==> cvm_conditions(r, s));
+
+  predicate cvm_inv_channels(struct cvm_policy_rules r, struct cvm_policy_state s) =
+    (\forall integer c; 0 <= c < r.n_channels ==> cvm_within(r, s, c) && s.spent[c].open <= 1) &&
+    (\forall integer c; 0 <= c < CVM_POLICY_CHANNELS ==>
+      c >= r.n_channels || r.channels[c].carries == CVM_CARRIES_FILE ||
+      s.phase < CVM_PHASE_RUNNING ==> cvm_unspent(s, c));
+
+  predicate cvm_inv(struct cvm_policy_rules r, struct cvm_policy_state s) =
+    cvm_inv_phase(s) && cvm_inv_people(r, s) && cvm_inv_items(r, s) && cvm_inv_components(r, s) &&
+    cvm_inv_outputs(r, s) && cvm_inv_channels(r, s);
+
+  predicate cvm_zero(struct cvm_policy_state s) =
+    s.phase == 0 && s.result == 0 && s.reason == 0 && s.run == 0 && s.nonces == 0 &&
+    s.released == 0 && (\forall integer i; 0 <= i < 3 ==> s.admitted[i] == 0) &&
+    s.started == 0 && s.ended_ok == 0 && s.latest == 0 &&
+    (\forall integer p; 0 <= p < 32 ==> s.seq[p] == 0 && s.acts[p] == 0 && s.time[p] == 0) &&
+    (\forall integer o; 0 <= o < 64 ==> s.approved[o] == 0) &&
+    (\forall integer c; 0 <= c < CVM_POLICY_CHANNELS ==> cvm_unspent(s, c));
+
+  lemma cvm_zero_state: \forall struct cvm_policy_rules r, struct cvm_policy_state s;
+    cvm_rules_valid(r) && cvm_zero(s) ==> cvm_inv(r, s);
+*/
+
+/*
+ * What one step may change at all: the phase by the table, and the rest in one direction only.
+ */
+/*@
+  predicate cvm_grows(struct cvm_policy_state a, struct cvm_policy_state b) =
+    (a.phase == b.phase ||
+      cvm_may_move(a.phase, b.phase)) &&
+    (a.run != 0 ==> b.run != 0) &&
+    (a.result != CVM_RESULT_NONE ==> a.result == b.result) &&
+    a.nonces <= b.nonces && a.latest <= b.latest &&
+    (\forall integer p; 0 <= p < 32 && cvm_bit(a.released, p) ==>
+      cvm_bit(b.released, p)) &&
+    (\forall integer i; 0 <= i < CVM_POLICY_ITEMS && cvm_admitted(a, i) ==>
+      cvm_admitted(b, i)) &&
+    (\forall integer c; 0 <= c < 64 && cvm_bit(a.started, c) ==>
+      cvm_bit(b.started, c)) &&
+    (\forall integer c; 0 <= c < 64 && cvm_bit(a.ended_ok, c) ==>
+      cvm_bit(b.ended_ok, c)) &&
+    (\forall integer p; 0 <= p < 32 ==> a.seq[p] <= b.seq[p] &&
+      a.acts[p] <= b.acts[p] <= a.acts[p] + 1 &&
+      a.time[p] <= b.time[p]) &&
+    (\forall integer o, p; 0 <= o < 64 && 0 <= p < 32 && cvm_bit(a.approved[o], p) ==>
+      cvm_bit(b.approved[o], p)) &&
+    (\forall integer c; 0 <= c < CVM_POLICY_CHANNELS ==>
+      a.spent[c].calls <= b.spent[c].calls &&
+      a.spent[c].bytes <= b.spent[c].bytes);
+
+  predicate cvm_final(struct cvm_policy_state s) =
+    s.phase == CVM_PHASE_CLOSED || s.phase == CVM_PHASE_ABORTED;
+*/
+
+/*
+ * When a request is taken: exactly then. The table of all requests is cvm_takes.
+ */
+/*@
+  predicate cvm_acts(struct cvm_policy_rules r, struct cvm_policy_state s,
+                        struct cvm_policy_request q) =
+    CVM_PHASE_LOCKED <= s.phase <= CVM_PHASE_WAITING && q.participant < r.n_participants &&
+    q.seq > s.seq[q.participant];
+  predicate cvm_acts_counted(struct cvm_policy_rules r, struct cvm_policy_state s,
+                                struct cvm_policy_request q) =
+    cvm_acts(r, s, q) && s.acts[q.participant] < CVM_POLICY_ACTS;
+
+  predicate cvm_takes_challenge(struct cvm_policy_state s, struct cvm_policy_request q) =
+    CVM_PHASE_LOCKED <= s.phase <= CVM_PHASE_RELEASING && 0 < q.nonces &&
+    s.nonces + q.nonces <= CVM_POLICY_NONCES;
+  predicate cvm_takes_release(struct cvm_policy_rules r, struct cvm_policy_state s,
+                                 struct cvm_policy_request q) =
+    cvm_acts_counted(r, s, q) && s.phase <= CVM_PHASE_FILLING && s.latest <= r.not_after &&
+    q.nonce_known != 0 && !cvm_bit(s.released, q.participant);
+  predicate cvm_takes_approve(struct cvm_policy_rules r, struct cvm_policy_state s,
+                                 struct cvm_policy_request q) =
+    cvm_acts_counted(r, s, q) && s.phase == CVM_PHASE_WAITING && q.output < r.n_outputs &&
+    cvm_asked(r, q.output, q.participant) && q.head_known != 0 &&
+    !cvm_bit(s.approved[q.output], q.participant);
+  predicate cvm_takes_time(struct cvm_policy_rules r, struct cvm_policy_state s,
+                              struct cvm_policy_request q) =
+    cvm_acts_counted(r, s, q) && q.time >= s.time[q.participant];
+  predicate cvm_takes_withdraw(struct cvm_policy_rules r, struct cvm_policy_state s,
+                               struct cvm_policy_request q) =
+    cvm_acts(r, s, q) && s.phase <= CVM_PHASE_FILLING;
+  predicate cvm_wants(struct cvm_policy_rules r, struct cvm_policy_state s, integer i) =
+    s.phase == CVM_PHASE_FILLING && i < r.n_items && cvm_bit(s.released, r.owner[i]) &&
+    !cvm_admitted(s, i) && !cvm_open(r, i);
+  predicate cvm_takes_run(struct cvm_policy_rules r, struct cvm_policy_state s) =
+    s.phase == CVM_PHASE_SEALED && s.run == 0 && s.latest <= r.not_after;
+  predicate cvm_takes_started(struct cvm_policy_rules r, struct cvm_policy_state s,
+                                 integer c) =
+    s.phase == CVM_PHASE_RUNNING && c < r.n_components && !cvm_bit(s.started, c);
+  predicate cvm_takes_ended(struct cvm_policy_rules r, struct cvm_policy_state s, integer c) =
+    s.phase == CVM_PHASE_RUNNING && c < r.n_components && cvm_runs(s, c);
+  predicate cvm_affords(struct cvm_policy_rules r, struct cvm_policy_state s, integer c,
+                           integer calls, integer bytes) =
+    s.spent[c].calls + calls <= r.channels[c].max_calls &&
+    s.spent[c].bytes + bytes <= r.channels[c].max_bytes;
+  predicate cvm_call_is_next(struct cvm_policy_rules r, struct cvm_policy_state s,
+                             struct cvm_policy_request q, integer reply) =
+    s.phase == CVM_PHASE_RUNNING && q.channel < r.n_channels &&
+    r.channels[q.channel].carries == CVM_CARRIES_CALLS &&
+    cvm_runs(s, r.channels[q.channel].from) && cvm_runs(s, r.channels[q.channel].to) &&
+    s.spent[q.channel].open == reply && q.bytes <= r.channels[q.channel].max_call_bytes;
+  predicate cvm_takes_call(struct cvm_policy_rules r, struct cvm_policy_state s,
+                           struct cvm_policy_request q, integer reply) =
+    cvm_call_is_next(r, s, q, reply) && cvm_affords(r, s, q.channel, 1 - reply, q.bytes);
+  predicate cvm_takes_stream(struct cvm_policy_rules r, struct cvm_policy_state s,
+                                struct cvm_policy_request q) =
+    s.phase == CVM_PHASE_RUNNING && q.channel < r.n_channels &&
+    r.channels[q.channel].carries == CVM_CARRIES_STREAM &&
+    cvm_bit(s.started, r.channels[q.channel].from) &&
+    cvm_runs(s, r.channels[q.channel].to) && cvm_affords(r, s, q.channel, 0, q.bytes);
+
+  predicate cvm_item_is_next(struct cvm_policy_rules r, struct cvm_policy_state s,
+                             struct cvm_policy_request q) =
+    cvm_acts_counted(r, s, q) && s.phase == CVM_PHASE_RUNNING && q.channel < r.n_channels &&
+    r.channels[q.channel].carries == CVM_CARRIES_ITEMS &&
+    r.owner[r.channels[q.channel].from] == q.participant && s.spent[q.channel].open == 0 &&
+    !cvm_bit(s.ended_ok, r.channels[q.channel].to) &&
+    q.number == s.spent[q.channel].calls + 1;
+  predicate cvm_takes_item(struct cvm_policy_rules r, struct cvm_policy_state s,
+                           struct cvm_policy_request q) =
+    cvm_item_is_next(r, s, q) && cvm_affords(r, s, q.channel, 1, q.bytes);
+
+  predicate cvm_takes(struct cvm_policy_rules r, struct cvm_policy_state s,
+                         struct cvm_policy_request q) =
+    (q.kind == CVM_REQUEST_LOCK && s.phase == CVM_PHASE_EMPTY) ||
+    (q.kind == CVM_REQUEST_CHALLENGE && cvm_takes_challenge(s, q)) ||
+    (q.kind == CVM_REQUEST_ACT_RELEASE && cvm_takes_release(r, s, q)) ||
+    (q.kind == CVM_REQUEST_ACT_APPROVE && cvm_takes_approve(r, s, q)) ||
+    (q.kind == CVM_REQUEST_ACT_TIME && cvm_takes_time(r, s, q)) ||
+    (q.kind == CVM_REQUEST_ACT_WITHDRAW && cvm_takes_withdraw(r, s, q)) ||
+    (q.kind == CVM_REQUEST_ACT_ABORT && cvm_acts(r, s, q)) ||
+    (q.kind == CVM_REQUEST_ACT_ITEM && cvm_takes_item(r, s, q)) ||
+    (q.kind == CVM_REQUEST_ITEM_ADMITTED && cvm_wants(r, s, q.item)) ||
+    (q.kind == CVM_REQUEST_ITEM_REFUSED && cvm_wants(r, s, q.item)) ||
+    (q.kind == CVM_REQUEST_RUN && cvm_takes_run(r, s)) ||
+    (q.kind == CVM_REQUEST_COMPONENT_STARTED && cvm_takes_started(r, s, q.component)) ||
+    (q.kind == CVM_REQUEST_COMPONENT_ENDED && cvm_takes_ended(r, s, q.component)) ||
+    (q.kind == CVM_REQUEST_CALL && cvm_takes_call(r, s, q, 0)) ||
+    (q.kind == CVM_REQUEST_CALL_REPLY && cvm_takes_call(r, s, q, 1)) ||
+    (q.kind == CVM_REQUEST_STREAM && cvm_takes_stream(r, s, q)) ||
+    (q.kind == CVM_REQUEST_RELEASE_OUTPUTS && s.phase == CVM_PHASE_WAITING &&
+      cvm_conditions(r, s)) ||
+    (q.kind == CVM_REQUEST_CLOSE && s.phase == CVM_PHASE_RELEASING) ||
+    (q.kind == CVM_REQUEST_FAULT && s.phase <= CVM_PHASE_WAITING);
+*/
+
 /* CVM_OK and *state changed, or the refusal's code and *state as before. */
+/*@
+  requires \valid_read(rules) && \valid(state) && \valid_read(request);
+  requires \separated(rules, state, request);
+  requires cvm_rules_valid(*rules) && cvm_inv(*rules, *state);
+  assigns *state;
+  ensures decided: \result == CVM_OK <==> cvm_takes(*rules, \old(*state), *request);
+  ensures refused: \result != CVM_OK ==> *state == \old(*state);
+  ensures kept: cvm_inv(*rules, *state);
+  ensures grows: cvm_grows(\old(*state), *state);
+  ensures final: cvm_final(\old(*state)) ==> \result != CVM_OK;
+*/
 enum cvm_code cvm_policy_step(const struct cvm_policy_rules *rules, struct cvm_policy_state *state,
                               const struct cvm_policy_request *request) CVM_MUST_USE;
 

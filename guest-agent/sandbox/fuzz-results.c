@@ -35,7 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     }
     struct cvm_compile_result c;
     if (cvm_compile_result_read(data + 1, len - 1, 1000, &c, &err) == 0) {
-        if (c.cwasm_bytes > 1000 || !cvm_wasi_function_text(c.function))
+        if (c.cwasm_bytes > 1000 || c.texts_bytes > CVM_TEXTS_MAX || c.side > 1 ||
+            c.interface >= CVM_CELL_CALLS_MAX || !cvm_wasi_function_text(c.function))
             __builtin_trap();
         (void)cvm_compile_result_refuse(&c, "fuzz", &err);
     }

@@ -3,8 +3,8 @@
  *
  *   walls HOSTILE-CELL GROUP     all of a group: with every protection, as nobody, and with each
  *                                protection missing that a manifest may waive
- *   walls                        as the first process of a machine: all groups, without seccomp and
- *                                without a cgroup once more, then power off
+ *   walls [GROUP]                as the first process of a machine: all groups or one, without
+ *                                seccomp and without a cgroup once more, then power off
  *
  * A line for each attempt that ended wrongly; the last line is "walls: N attempts, N wrong".
  */
@@ -312,11 +312,11 @@ static void listen_for_cells(void)
 
 /* Each protection that can be waived is left out once; the mount namespace cannot. A machine, which
  * is slow when it is emulated, tries those of which only it has all. */
-static void with_one_missing(int program, unsigned have, const char *group)
+static void with_one_missing(int program, unsigned have, const char *group, bool on_machine)
 {
     char with[64];
     for (int p = 0; p < CVM_PROTECTION_COUNT; p++) {
-        bool here = group || p == CVM_PROTECTION_SECCOMP || p == CVM_PROTECTION_CGROUP;
+        bool here = !on_machine || p == CVM_PROTECTION_SECCOMP || p == CVM_PROTECTION_CGROUP;
         if (!(have >> p & 1) || p == CVM_PROTECTION_MOUNT_NAMESPACE || !here ||
             (p == CVM_PROTECTION_USER_NAMESPACE && geteuid() != 0))
             continue;
@@ -414,7 +414,7 @@ static void say_probe(unsigned have)
 
 int main(int argc, char **argv)
 {
-    bool first = getpid() == 1 && argc == 1;
+    bool first = getpid() == 1 && argc <= 2;
     int program = open(first ? "/2cvm-cell" : argc == 3 ? argv[1] : "", O_RDONLY | O_CLOEXEC);
     if (first) {
         make_machine();
@@ -430,7 +430,7 @@ int main(int argc, char **argv)
         say_wiping();
         say_probe(have);
     }
-    const char *group = argc == 3 ? argv[2] : NULL;
+    const char *group = argc > 1 ? argv[argc - 1] : NULL;
     attack(program, have, group, "all protections");
     order.place = IN_LOADING_CELL;
     attack(program, have, group, "while the code is loaded");
@@ -439,7 +439,7 @@ int main(int argc, char **argv)
     order.place = IN_CELL;
     if (!first && geteuid() == 0)
         as_nobody(program, group);
-    with_one_missing(program, have, group);
+    with_one_missing(program, have, group, first);
     printf("walls: %u attempts, %u wrong\n", tried, wrong);
     fflush(stdout);
     return wrong || !tried;

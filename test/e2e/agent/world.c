@@ -35,12 +35,13 @@
 #endif
 
 const char *const world_names[3] = {"anna", "berta", "carl"};
-static const char image[] = CVM_BINARY_DIR "/test-image";
+const char *world_image = CVM_BINARY_DIR "/test-image";
 #ifndef CVM_TEST_SANITIZED
 static const char psp[] = CVM_BINARY_DIR "/bin/2cvm-psp";
 #endif
 
 #define WORLD_MIB 1024
+#define WORLD_COMPONENT_MAX (128 << 10)
 
 void world_must(int r, const struct cvm_error *err)
 {
@@ -62,7 +63,7 @@ static json_t *draft_isolate(void)
 {
     struct cvm_error err;
     uint8_t m[CVM_SHA384_LEN];
-    world_must(cvm_measure_sim_folder(image, 1, m, &err), &err);
+    world_must(cvm_measure_sim_folder(world_image, 1, m, &err), &err);
     CVM_AUTO_FREE char *hex = cvm_hex(m, sizeof m);
     CVM_AUTO_FREE char *text = cvm_printf("sha384:%s", hex);
     json_t *waive = json_array();
@@ -225,11 +226,10 @@ static int seal_item(struct world *w, const char *id, int owner, int in, uint64_
     return out;
 }
 
-static void add_item(struct world *w, const char *id, int owner, const char *content, uint64_t max,
-                     char digest[CVM_DIGEST_TEXT])
+static void add_item(struct world *w, const char *id, int owner, const void *content, size_t len,
+                     uint64_t max, char digest[CVM_DIGEST_TEXT])
 {
     CVM_AUTO_CLOSE int in = memfd_create("in", MFD_CLOEXEC);
-    size_t len = strlen(content);
     assert_int_equal(write(in, content, len), len);
     lseek(in, 0, SEEK_SET);
     CVM_AUTO_CLOSE int out = seal_item(w, id, owner, in, len, max, digest);
@@ -240,15 +240,20 @@ static void add_item(struct world *w, const char *id, int owner, const char *con
 
 void world_component(struct world *w, const char *id, const char *program)
 {
+    world_component_bytes(w, id, program, strlen(program));
+}
+
+void world_component_bytes(struct world *w, const char *id, const void *bytes, size_t len)
+{
     char digest[CVM_DIGEST_TEXT];
-    add_item(w, id, 2, program, 65536, digest);
+    add_item(w, id, 2, bytes, len, WORLD_COMPONENT_MAX, digest);
     json_array_append_new(
         json_object_get(w->draft, "components"),
         json_pack("{s:s, s:s, s:s, s:i, s:s, s:[s], s:[s, s], s:s, s:s, s:{s:i, s:i, s:i}}", "id",
-                  id, "owner", "carl", "digest", digest, "max_bytes", 65536, "kind", "command",
-                  "args", "--test", "grants", "wasi:cli", "wasi:filesystem", "clock", "none",
-                  "random", "none", "limits", "memory_bytes", 32 << 20, "cpu_ms", 5000, "wall_ms",
-                  10000));
+                  id, "owner", "carl", "digest", digest, "max_bytes", WORLD_COMPONENT_MAX, "kind",
+                  "command", "args", "--test", "grants", "wasi:cli", "wasi:filesystem", "clock",
+                  "none", "random", "none", "limits", "memory_bytes", 32 << 20, "cpu_ms", 5000,
+                  "wall_ms", 10000));
 }
 
 static json_t *last(struct world *w, const char *list)
@@ -270,7 +275,7 @@ json_t *world_last_output(struct world *w)
 void world_data(struct world *w, const char *id, int owner, const char *content)
 {
     char digest[CVM_DIGEST_TEXT];
-    add_item(w, id, owner, content, 20000, digest);
+    add_item(w, id, owner, content, strlen(content), 20000, digest);
     json_array_append_new(json_object_get(w->draft, "data"),
                           json_pack("{s:s, s:s, s:s, s:i}", "id", id, "owner", world_names[owner],
                                     "digest", digest, "max_bytes", 20000));
@@ -419,7 +424,7 @@ static _Noreturn void be_psp(struct world *w, const struct cvm_digest *host_data
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ||
         cvm_issuer_new(&p.issuer, time(NULL), &err) < 0 ||
-        cvm_measure_sim_folder(image, 1, p.measurement, &err) < 0)
+        cvm_measure_sim_folder(world_image, 1, p.measurement, &err) < 0)
         _exit(1);
     memcpy(p.host_data, host_data->b, sizeof p.host_data);
     pid_t agent = fork();
@@ -455,9 +460,9 @@ void world_start_for(struct world *w, const struct cvm_buf *manifest)
     CVM_AUTO_FREE char *path = cvm_printf("%s/agent.sock", w->folder);
     CVM_AUTO_FREE char *host_data = cvm_hex(digest.b, sizeof digest.b);
     CVM_AUTO_FREE char *memory = cvm_printf("%u", w->memory_mib);
-    char *argv[] = {(char *)psp, "--image", (char *)image, "--host-data", host_data,
-                    "--socket",  path,      "--state-dir", w->folder,     "--memory-mib",
-                    memory,      "--vcpus", "1",           NULL};
+    char *argv[] = {
+        (char *)psp,   "--image", (char *)world_image, "--host-data", host_data, "--socket", path,
+        "--state-dir", w->folder, "--memory-mib",      memory,        "--vcpus", "1",        NULL};
     char *envp[] = {NULL};
     assert_int_equal(posix_spawn(&w->psp, psp, NULL, NULL, argv, envp), 0);
     remember(w->psp);

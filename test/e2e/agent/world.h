@@ -42,12 +42,16 @@ struct world {
     char state[32]; /* last state that an event told */
 };
 
+/* The folder of the three programs; the stand-ins unless a test says otherwise. */
+extern const char *world_image;
+
 /* Three participants: "anna" and "berta" bring data, "carl" brings components. */
 void world_open(struct world *w);
 void world_close(struct world *w);
 
 /* Building the manifest; ids are constants. `limits` may be NULL. */
 void world_component(struct world *w, const char *id, const char *program);
+void world_component_bytes(struct world *w, const char *id, const void *bytes, size_t len);
 json_t *world_last_component(struct world *w); /* borrowed, to be changed */
 void world_data(struct world *w, const char *id, int owner, const char *content);
 void world_data_large(struct world *w, const char *id, int owner, uint64_t bytes); /* zeros */

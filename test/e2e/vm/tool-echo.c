@@ -13,7 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BLOCK 16384 /* above 32 KiB vhost-device-vsock 0.3.0 stalls; the agent's frames are as long */
+#define BLOCK                                                                                      \
+    16384 /* above 32 KiB vhost-device-vsock 0.3.0 stalls; the agent's frames are as long */
 #define SWALLOWED (8 << 20)
 
 static char block[BLOCK];
