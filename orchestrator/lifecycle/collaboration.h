@@ -93,7 +93,7 @@ struct cvm_collaboration *cvm_collaboration_free(struct cvm_collaboration *c);
 /* worker.c */
 int cvm_worker_start(struct cvm_collaboration *c, struct cvm_error *err) CVM_MUST_USE;
 void cvm_worker_stop(struct cvm_collaboration *c);
-struct cvm_isolate_spec cvm_worker_spec(const struct cvm_collaboration *c);
+struct cvm_isolate_spec cvm_worker_spec(struct cvm_collaboration *c);
 
 /* worker-agent.c: requests to the agent, by the worker's thread without the lock. A failure of the
  * connection leaves cvm_link_broken(). */

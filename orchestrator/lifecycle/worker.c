@@ -17,7 +17,18 @@
 #define DISK_MS 10000
 #define END_MS 2000
 
-struct cvm_isolate_spec cvm_worker_spec(const struct cvm_collaboration *c)
+static bool stopping(struct cvm_collaboration *c)
+{
+    CVM_LOCKED(c);
+    return c->stopping || c->closing;
+}
+
+static bool told_to_end(void *arg)
+{
+    return stopping(arg);
+}
+
+struct cvm_isolate_spec cvm_worker_spec(struct cvm_collaboration *c)
 {
     return (struct cvm_isolate_spec){
         .host = &c->owner->options.host,
@@ -27,13 +38,10 @@ struct cvm_isolate_spec cvm_worker_spec(const struct cvm_collaboration *c)
         .memory_mib = c->manifest.isolate.memory_mib,
         .manifest = &c->manifest,
         .state = cvm_host_state_word(c->state),
+        .told_to_end = told_to_end,
+        .arg = c,
+        .wake = c->wake,
     };
-}
-
-static bool stopping(struct cvm_collaboration *c)
-{
-    CVM_LOCKED(c);
-    return c->stopping || c->closing;
 }
 
 static enum cvm_host_state state_of(struct cvm_collaboration *c)

@@ -30,6 +30,11 @@ struct cvm_isolate_spec { /* borrowed */
     uint64_t memory_mib;
     const struct cvm_manifest *manifest; /* machines: what administrators see of it */
     const char *state;                   /* likewise: the collaboration's, in one word */
+    /* A wait for the isolate ends early (CVM_E_CONNECTION) when this says so; asked whenever `wake`
+     * (an eventfd) was rung. NULL: nobody ends it. */
+    bool (*told_to_end)(void *arg);
+    void *arg;
+    int wake;
 };
 
 struct cvm_platform_driver {

@@ -21,7 +21,7 @@
 #include <sys/un.h>
 
 #define AGENT_PORT 1024
-#define READY_MS 90000      /* an emulated processor on a busy host boots slowly */
+#define READY_MS 180000     /* an emulated processor on a busy host boots slowly */
 #define LAUNCHED "launched" /* in the isolate's folder: a machine was started, or was about to */
 #define MEMORY_STEP 64      /* MiB: the guest tells its memory rounded up to that */
 #define CMDLINE_MAX 2048
@@ -410,6 +410,14 @@ static bool still_there(void *arg)
     return rc != 0; /* a libvirtd that does not answer says nothing about the machine */
 }
 
+static bool told_to_end(void *arg)
+{
+    const struct cvm_isolate_spec *spec = arg;
+    return spec->told_to_end && spec->told_to_end(spec->arg);
+}
+
+/* A guest that has not come up in all that time never will: it is given up, not waited for again.
+ */
 static int wait_ready(const struct cvm_isolate_spec *spec, int psp, struct cvm_error *err)
 {
     struct cvm_libvirt_waiter w = {.fd = -1};
@@ -418,7 +426,9 @@ static int wait_ready(const struct cvm_isolate_spec *spec, int psp, struct cvm_e
                                           .text = "2cvm-agent: ready",
                                           .event_fd = w.fd,
                                           .process_fd = psp,
+                                          .wake_fd = spec->wake,
                                           .there = still_there,
+                                          .told_to_end = told_to_end,
                                           .arg = (void *)spec,
                                           .timeout_ms = READY_MS};
     int rc = cvm_machine_wait_console(&wait, err);
@@ -426,6 +436,8 @@ static int wait_ready(const struct cvm_isolate_spec *spec, int psp, struct cvm_e
     CVM_ENSURE(rc != 0, err, CVM_E_ISOLATE_LOST,
                "the machine has ended before its agent listened: see " CVM_MACHINE_CONSOLE
                " and psp.log in the isolate's folder");
+    if (rc < 0 && err->code == CVM_E_TIMEOUT)
+        err->code = CVM_E_ISOLATE_LOST;
     return rc < 0 ? -1 : 0;
 }
 

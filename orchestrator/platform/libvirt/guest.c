@@ -48,11 +48,14 @@ int cvm_machine_wait_console(const struct cvm_machine_wait *w, struct cvm_error 
             return 1;
         if (look && !w->there(w->arg))
             return 0;
-        struct pollfd p[3] = {{.fd = notify, .events = POLLIN},
+        CVM_ENSURE(!w->told_to_end || !w->told_to_end(w->arg), err, CVM_E_CONNECTION,
+                   "told to end");
+        struct pollfd p[4] = {{.fd = notify, .events = POLLIN},
                               {.fd = w->event_fd, .events = POLLIN},
-                              {.fd = w->process_fd, .events = POLLIN}};
+                              {.fd = w->process_fd, .events = POLLIN},
+                              {.fd = w->told_to_end ? w->wake_fd : -1, .events = POLLIN}};
         int64_t left = end - now_ms();
-        int rc = poll(p, 3, left > 0 ? (int)left : 0);
+        int rc = poll(p, 4, left > 0 ? (int)left : 0);
         if (rc < 0 && errno == EINTR)
             continue;
         CVM_ENSURE(rc > 0, err, CVM_E_TIMEOUT, "the machine did not come up in %d s",
@@ -62,6 +65,8 @@ int cvm_machine_wait_console(const struct cvm_machine_wait *w, struct cvm_error 
         char events[4096];
         eventfd_t ignored;
         look = p[1].revents && eventfd_read(w->event_fd, &ignored) == 0;
+        if (p[3].revents)
+            eventfd_read(w->wake_fd, &ignored);
         if (p[0].revents && read(notify, events, sizeof events) < 0 && errno != EAGAIN)
             return cvm_fail_errno(err, "cannot watch '%s'", w->folder);
     }

@@ -13,13 +13,15 @@
 /* Whether machines here can have KVM: found out by booting one, once in the daemon's life. */
 bool cvm_machine_has_kvm(const struct cvm_platform_host *host, virConnectPtr c, const char *folder);
 
-/* Waits until the console says `text`, or `gone` is readable and there() says that the machine has
- * ended. 1: it said so. 0: the machine has ended. */
+/* Waits until the console says `text`, or there() says that the machine has ended. 1: it said so. 0:
+ * the machine has ended. CVM_E_CONNECTION: told to end. CVM_E_TIMEOUT. */
 struct cvm_machine_wait {
     const char *folder, *text;
     int event_fd;   /* readable: ask there() */
     int process_fd; /* readable: the machine has lost what it needs; -1: none */
+    int wake_fd;    /* an eventfd, rung: ask told_to_end() */
     bool (*there)(void *arg);
+    bool (*told_to_end)(void *arg); /* NULL: nobody does, and no wake_fd */
     void *arg;
     int timeout_ms;
 };

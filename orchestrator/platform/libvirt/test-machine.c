@@ -121,6 +121,47 @@ static void *end_later(void *arg)
     return NULL;
 }
 
+static bool told;
+
+static bool told_to_end(void *arg)
+{
+    (void)arg;
+    return told;
+}
+
+static void *tell_later(void *arg)
+{
+    usleep(50000);
+    eventfd_write(*(int *)arg, 1); /* rung for another reason: the wait goes on */
+    usleep(50000);
+    told = true;
+    eventfd_write(*(int *)arg, 1);
+    return NULL;
+}
+
+static void test_told_to_end(void **state)
+{
+    (void)state;
+    struct cvm_error err = {0};
+    CVM_AUTO_CLOSE int event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    CVM_AUTO_CLOSE int wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    struct cvm_machine_wait w = {.folder = folder,
+                                 .text = "never said",
+                                 .event_fd = event,
+                                 .process_fd = -1,
+                                 .wake_fd = wake,
+                                 .there = there,
+                                 .told_to_end = told_to_end,
+                                 .timeout_ms = 20000};
+    pthread_t t;
+    there_answer = true;
+    assert_int_equal(pthread_create(&t, NULL, tell_later, &wake), 0);
+    assert_int_equal(cvm_machine_wait_console(&w, &err), -1);
+    assert_int_equal(err.code, CVM_E_CONNECTION);
+    assert_true(told);
+    pthread_join(t, NULL);
+}
+
 static void test_console(void **state)
 {
     (void)state;
@@ -254,6 +295,7 @@ int main(void)
         cmocka_unit_test(test_documents),
         cmocka_unit_test(test_capabilities),
         cmocka_unit_test_setup_teardown(test_console, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_told_to_end, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_connect, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_probe, make_folder, remove_folder),
     };
