@@ -84,6 +84,22 @@ class Frames:
         self.socket.close()
 
 
+def connect_guest(vsock: pathlib.Path, port: int = AGENT_PORT) -> Frames:
+    """To a port of a guest, at the host's end of its vsock."""
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    s.settimeout(30)
+    s.connect(str(vsock))
+    s.sendall(b"CONNECT %d\n" % port)
+    answer = b""
+    while not answer.endswith(b"\n"):
+        byte = s.recv(1)
+        if not byte:
+            raise ConnectionRefusedError(f"nothing listens at port {port} of the guest")
+        answer += byte
+    assert answer.startswith(b"OK "), answer
+    return Frames(s)
+
+
 class Machine:
     def __init__(self, image: str = "simulation", memory_mib: int = 512, vcpus: int = 2, cmdline: str | None = None,
                  psp: bool = True, extra: list[str] | None = None, before=None,
@@ -127,18 +143,7 @@ class Machine:
         return self.psp.accept()[0]
 
     def connect(self, port: int = AGENT_PORT) -> Frames:
-        s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        s.settimeout(30)
-        s.connect(str(self.folder / "v"))
-        s.sendall(b"CONNECT %d\n" % port)
-        answer = b""
-        while not answer.endswith(b"\n"):
-            byte = s.recv(1)
-            if not byte:
-                raise ConnectionRefusedError(f"nothing listens at port {port} of the guest")
-            answer += byte
-        assert answer.startswith(b"OK "), answer
-        return Frames(s)
+        return connect_guest(self.folder / "v", port)
 
     def ready(self) -> None:
         self.wait_for(lambda: "2cvm-agent: ready" in self.console() or self.qemu.poll() is not None, "the agent")
