@@ -125,6 +125,35 @@ static void add_lower(const char *level, const struct cvm_tcb *has, const struct
     }
 }
 
+struct level {
+    const char *name;
+    const uint8_t *tcb;
+};
+#define LEVELS 4
+#define TCB_LEN 8
+
+/* "reported, launch: bootloader 3, …; committed, current: …": each value once. */
+static void say_levels(const struct level levels[LEVELS], enum cvm_tcb_layout layout, char *got,
+                       size_t size)
+{
+    bool said[LEVELS] = {false};
+    for (size_t i = 0; i < LEVELS; i++) {
+        char text[96];
+        if (said[i])
+            continue;
+        for (size_t k = i; k < LEVELS; k++) {
+            if (memcmp(levels[i].tcb, levels[k].tcb, TCB_LEN) != 0)
+                continue;
+            size_t at = strlen(got);
+            snprintf(got + at, size - at, "%s%s", !at ? "" : k == i ? "; " : ", ", levels[k].name);
+            said[k] = true;
+        }
+        struct cvm_tcb has = cvm_tcb_decode(levels[i].tcb, layout);
+        size_t at = strlen(got);
+        snprintf(got + at, size - at, ": %s", cvm_tcb_text(&has, text, sizeof(text)));
+    }
+}
+
 /*
  * All four levels: REPORTED is what the key was derived for, COMMITTED below which the machine
  * cannot go back, LAUNCH what ran when the guest's memory was set up, CURRENT what runs now. The
@@ -135,13 +164,10 @@ void cvm_check_min_tcb(struct cvm_appraise *c, struct cvm_check *k)
     if (!c->a->have_report || !c->a->have_vek)
         return;
     const struct cvm_report *r = &c->a->report;
-    const struct {
-        const char *name;
-        const uint8_t *tcb;
-    } levels[] = {{"reported", r->reported_tcb},
-                  {"committed", r->committed_tcb},
-                  {"launch", r->launch_tcb},
-                  {"current", r->current_tcb}};
+    const struct level levels[LEVELS] = {{"reported", r->reported_tcb},
+                                         {"committed", r->committed_tcb},
+                                         {"launch", r->launch_tcb},
+                                         {"current", r->current_tcb}};
     const struct cvm_min_tcb *m = minimum_of(c);
     if (!m && !c->e->min_tcb && minimum_missing(c)) {
         cvm_check_set(k, CVM_VERDICT_FAIL, "a minimum for this processor line in the manifest",
@@ -154,18 +180,14 @@ void cvm_check_min_tcb(struct cvm_appraise *c, struct cvm_check *k)
     else if (c->e->min_tcb)
         min = *c->e->min_tcb;
     bool demanded = m || c->e->min_tcb, good = true;
-    char got[400] = "", text[96], expected[96];
-    for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+    char got[400] = "", expected[96];
+    for (size_t i = 0; demanded && i < LEVELS; i++) {
         struct cvm_tcb has = cvm_tcb_decode(levels[i].tcb, c->line->layout);
         good &= cvm_tcb_at_least(&has, &min);
-        if (demanded) {
-            add_lower(levels[i].name, &has, &min, got, sizeof(got));
-            continue;
-        }
-        size_t at = strlen(got);
-        snprintf(got + at, sizeof(got) - at, "%s%s: %s", at ? "; " : "", levels[i].name,
-                 cvm_tcb_text(&has, text, sizeof(text)));
+        add_lower(levels[i].name, &has, &min, got, sizeof(got));
     }
+    if (!demanded)
+        say_levels(levels, c->line->layout, got, sizeof(got));
     if (good && demanded)
         snprintf(got, sizeof(got), "all four levels are at least that");
     if (demanded)

@@ -198,7 +198,8 @@ int cvm_agent_watch_signals(struct cvm_agent *a, struct cvm_source *source, stru
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+    /* A reader that has gone is seen by EPIPE. */
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         return cvm_fail_errno(err, "signals can't be blocked");
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0)

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -71,7 +70,6 @@ static int harden(struct cvm_error *err)
         setrlimit(RLIMIT_NOFILE, &files);
     }
     mlockall(MCL_CURRENT | MCL_ONFAULT);
-    signal(SIGPIPE, SIG_IGN);
     return 0;
 }
 

@@ -156,7 +156,7 @@ static void end_psp(struct world *w)
     pid_t agent = read_pid(w, "agent.pid"), owner = read_pid(w, "psp.pid");
     if (agent > 0)
         kill(agent, SIGTERM);
-    for (int i = 0; agent > 0 && i < 500 && kill(agent, 0) == 0; i++)
+    for (int i = 0; agent > 0 && i < 6000 && kill(agent, 0) == 0; i++) /* leaks are looked for */
         poll(NULL, 0, 10);
     if (agent > 0)
         assert_int_not_equal(kill(agent, 0), 0);
