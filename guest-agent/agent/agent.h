@@ -104,7 +104,8 @@ struct cvm_agent {
 /* agent.c */
 int cvm_agent_open(struct cvm_agent *a, const struct cvm_agent_setup *setup,
                    struct cvm_error *err) CVM_MUST_USE;
-/* SIGTERM and SIGINT end the loop, SIGPIPE does nothing. `source` must live as long as the agent. */
+/* SIGTERM and SIGINT end the loop, SIGPIPE does nothing. `source` must live as long as the agent.
+ */
 int cvm_agent_watch_signals(struct cvm_agent *a, struct cvm_source *source,
                             struct cvm_error *err) CVM_MUST_USE;
 /* Ends every child, wipes every secret, frees all. */

@@ -13,8 +13,8 @@
 /* Whether machines here can have KVM: found out by booting one, once in the daemon's life. */
 bool cvm_machine_has_kvm(const struct cvm_platform_host *host, virConnectPtr c, const char *folder);
 
-/* Waits until the console says `text`, or there() says that the machine has ended. 1: it said so. 0:
- * the machine has ended. CVM_E_CONNECTION: told to end. CVM_E_TIMEOUT. */
+/* Waits until the console says `text`, or there() says that the machine has ended. 1: it said so.
+ * 0: the machine has ended. CVM_E_CONNECTION: told to end. CVM_E_TIMEOUT. */
 struct cvm_machine_wait {
     const char *folder, *text;
     int event_fd;   /* readable: ask there() */
