@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#define CLOSE_S 20 /* how long the end of one is waited for */
+
 const struct cvm_manifest *cvm_collaboration_manifest(const struct cvm_collaboration *c)
 {
     return &c->manifest;
@@ -182,8 +184,17 @@ int cvm_collaboration_close(struct cvm_collaboration *c, struct cvm_error *err)
             cvm_link_shutdown(c->link);
         cvm_collaboration_wake(c);
     }
-    while (c->has_thread && !cvm_host_state_final(c->state) && !c->stopping)
-        pthread_cond_wait(&c->settled, &c->lock);
+    /* Whoever asks holds one of the few threads that serve everybody: not for as long as a disk is
+     * full or libvirt silent. */
+    struct timespec end;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += CLOSE_S;
+    int late = 0;
+    while (c->has_thread && !cvm_host_state_final(c->state) && !c->stopping && !late)
+        late = pthread_cond_clockwait(&c->settled, &c->lock, CLOCK_MONOTONIC, &end);
+    CVM_ENSURE(!late || !c->has_thread || cvm_host_state_final(c->state), err, CVM_E_TIMEOUT,
+               ending ? "its outputs are not all stored yet: it closes by itself"
+                      : "it was told to end, and goes on ending");
     CVM_ENSURE(!c->stopping || cvm_host_state_final(c->state), err, CVM_E_CONNECTION,
                "the daemon is ending");
     return 0;

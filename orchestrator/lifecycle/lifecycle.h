@@ -121,7 +121,8 @@ void cvm_job_free(struct cvm_job *job); /* its buffers */
 
 /*
  * The operator's end of a collaboration: nothing when it has ended; a draft or a running one
- * becomes `aborted` and its isolate is ended. Returns when the state is durable.
+ * becomes `aborted` and its isolate is ended. Returns when the state is durable, or after a while
+ * with CVM_E_TIMEOUT: one that hands its outputs over closes by itself when all are stored.
  */
 int cvm_collaboration_close(struct cvm_collaboration *c, struct cvm_error *err) CVM_MUST_USE;
 

@@ -167,10 +167,10 @@ static int attach(struct cvm_collaboration *c, struct cvm_error *err)
     CVM_ENSURE(!stopping(c), err, CVM_E_CONNECTION, "told to end");
     int fd = c->driver->connect(&spec, err);
     CVM_GUARD(fd);
-    struct cvm_link *link;
-    CVM_GUARD(cvm_link_open(fd, READY_MS, on_event, c, &link, err));
-    set_link(c, link);
+    /* Others can shut it down from now on, also while an agent lets us wait that never greets. */
+    set_link(c, cvm_link_new(fd, on_event, c));
     CVM_ENSURE(!stopping(c), err, CVM_E_CONNECTION, "told to end");
+    CVM_GUARD(cvm_link_greeted(c->link, READY_MS, err));
     char phase[16];
     CVM_GUARD(cvm_agent_hello(c, phase, err));
     if (strcmp(phase, "empty") == 0) {

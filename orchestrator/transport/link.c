@@ -308,14 +308,18 @@ int cvm_link_wait(struct cvm_link *l, int wake_fd, int timeout_ms, struct cvm_er
     return p[1].revents ? 2 : 0;
 }
 
-int cvm_link_open(int fd, int timeout_ms, cvm_link_event on_event, void *arg, struct cvm_link **ret,
-                  struct cvm_error *err)
+struct cvm_link *cvm_link_new(int fd, cvm_link_event on_event, void *arg)
 {
     struct cvm_link *l = cvm_alloc(sizeof *l);
     l->fd = fd;
     l->on_event = on_event;
     l->arg = arg;
     cvm_frame_decoder_init(&l->decoder, CVM_FRAME_FROM_AGENT);
+    return l;
+}
+
+int cvm_link_greeted(struct cvm_link *l, int timeout_ms, struct cvm_error *err)
+{
     while (!l->ready) {
         int rc = step(l, false, err);
         if (rc == 0) {
@@ -323,10 +327,18 @@ int cvm_link_open(int fd, int timeout_ms, cvm_link_event on_event, void *arg, st
             if (rc >= 0)
                 rc = receive(l, err);
         }
-        if (rc < 0) {
-            cvm_link_close(l);
-            return -1;
-        }
+        CVM_GUARD(rc);
+    }
+    return 0;
+}
+
+int cvm_link_open(int fd, int timeout_ms, cvm_link_event on_event, void *arg, struct cvm_link **ret,
+                  struct cvm_error *err)
+{
+    struct cvm_link *l = cvm_link_new(fd, on_event, arg);
+    if (cvm_link_greeted(l, timeout_ms, err) < 0) {
+        cvm_link_close(l);
+        return -1;
     }
     *ret = l;
     return 0;

@@ -19,7 +19,12 @@ struct cvm_link;
 /* An event; borrowed. Called from within the calls below. */
 typedef void (*cvm_link_event)(void *arg, const json_t *event);
 
-/* Takes over the connected socket (also on failure) and waits for the agent's `ready`. */
+/* Takes over the connected socket; nothing else may be done before the agent's `ready` has come. A
+ * link whose agent never says it can be shut down from another thread all the same. */
+struct cvm_link *cvm_link_new(int fd, cvm_link_event on_event, void *arg) CVM_MUST_USE;
+int cvm_link_greeted(struct cvm_link *link, int timeout_ms, struct cvm_error *err) CVM_MUST_USE;
+
+/* Both in one. Takes over the socket also on failure. */
 int cvm_link_open(int fd, int timeout_ms, cvm_link_event on_event, void *arg, struct cvm_link **ret,
                   struct cvm_error *err) CVM_MUST_USE;
 struct cvm_link *cvm_link_close(struct cvm_link *link); /* NULL is fine; returns NULL */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "orchestrator/transport/link.h"
 
@@ -230,6 +231,31 @@ static void silence_and_end(void **state)
     assert_null(l);
 }
 
+static void *shut_down_later(void *arg)
+{
+    usleep(50000);
+    cvm_link_shutdown(arg);
+    return NULL;
+}
+
+/* An agent that never greets holds nobody up who wants an end. */
+static void silence_is_cut_short(void **state)
+{
+    (void)state;
+    struct cvm_error err = {0};
+    int fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    struct cvm_link *l = cvm_link_new(fds[1], on_event, NULL);
+    pthread_t t;
+    assert_int_equal(pthread_create(&t, NULL, shut_down_later, l), 0);
+    assert_int_equal(cvm_link_greeted(l, 600000, &err), -1);
+    assert_int_equal(err.code, CVM_E_CONNECTION);
+    assert_true(cvm_link_broken(l));
+    pthread_join(t, NULL);
+    cvm_link_close(l);
+    close(fds[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +265,7 @@ int main(void)
         cmocka_unit_test(hostile_agent),
         cmocka_unit_test(data_beyond_the_announced),
         cmocka_unit_test(silence_and_end),
+        cmocka_unit_test(silence_is_cut_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
