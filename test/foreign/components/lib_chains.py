@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -50,27 +51,41 @@ def debian() -> pathlib.Path:
     return kept("debian", "packages.txt", make=unpack) / "usr"
 
 
-def adapted(core: pathlib.Path, out: pathlib.Path) -> None:
-    run(ROOT / "scripts/build-component", "--adapt", core, out)
+def adapted(core: pathlib.Path) -> None:
+    run(ROOT / "scripts/build-component", "--adapt", core, core.with_suffix(".wasm"))
     core.unlink()
 
 
-def c(out: pathlib.Path) -> None:
+def c(folder: pathlib.Path) -> None:
     """Debian's clang and wasi-libc."""
-    usr, core = debian(), out.with_suffix(".core")
+    usr, core = debian(), folder / "c.core"
     llvm = usr / "lib/llvm-14"
     run("clang-14", "--target=wasm32-wasi", f"--sysroot={usr}", f"-fuse-ld={llvm}/bin/wasm-ld", "-nodefaultlibs", "-O2", "-s", "-o", core,
         "numbers.c", "-lc", llvm / "lib/clang/14.0.6/lib/wasi/libclang_rt.builtins-wasm32.a")
-    adapted(core, out)
+    adapted(core)
 
 
-def rust(out: pathlib.Path) -> None:
+def rust(folder: pathlib.Path) -> None:
     """Debian's rustc, whose libraries lie beside it."""
-    usr, core = debian(), out.with_suffix(".core")
+    usr, core = debian(), folder / "rust.core"
     run(usr / "bin/rustc", "--edition", "2021", "--sysroot", usr, "--target", "wasm32-wasi", "-O", "-C", "strip=symbols",
         "-C", "linker-flavor=wasm-ld", "-C", f"linker={usr}/lib/llvm-14/bin/wasm-ld", "-o", core, "numbers.rs",
         env={**os.environ, "LD_LIBRARY_PATH": f"{usr}/lib/x86_64-linux-gnu"})
-    adapted(core, out)
+    adapted(core)
 
 
-CHAINS = {"c": c, "rust": rust}
+def environment(folder: pathlib.Path) -> None:
+    run(sys.executable, "-m", "venv", folder)
+    run(folder / "bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-input", "-r", HERE / "python/requirements.txt")
+
+
+def python(folder: pathlib.Path) -> None:
+    """A library of componentize-py, once without WASI and once with all that CPython's library could want; and, in C, who asks it."""
+    tool = kept("python", "python/requirements.txt", make=environment) / "bin/componentize-py"
+    wit = HERE / "python/wit"
+    for name, more in (("python", ["--stub-wasi"]), ("python-wasi", [])):
+        run(tool, "-d", wit, "-w", "numbers", "componentize", *more, "-p", HERE / "python", "numbers_program", "-o", folder / f"{name}.wasm")
+    run(ROOT / "scripts/build-component", "--command", "--world", "asks", "--wit", wit, HERE / "python/asks.c", folder / "asks.wasm")
+
+
+CHAINS = {"c": c, "rust": rust, "python": python}

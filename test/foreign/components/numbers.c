@@ -1,4 +1,5 @@
-/* Reads numbers, says how many, their sum and their mean; by stdio and strtod alone. What each program of this folder does. */
+/* Reads numbers, says how many, their sum and their mean; by stdio and strtod alone. What each
+ * program of this folder does. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
