@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_ROWS = 10000, MAX_LINE = 1024, STEPS = 800 };
+enum { MAX_ROWS = 10000, MAX_LINE = 1024, PASSES = 20, BATCH = 100 };
 
-static const double RATE = 0.2, MOMENTUM = 0.9, PENALTY = 1e-3;
+static const double RATE = 0.1, MOMENTUM = 0.9, PENALTY = 1e-3;
 
 static double x[MAX_ROWS][FIRST]; /* pixels from 0 to 1, and a one */
 static uint8_t y[MAX_ROWS];
@@ -143,26 +143,35 @@ static void learn(int row, const double hidden[SECOND], const double p[DIGITS])
             slope.first[h][i] += back[h] * x[row][i];
 }
 
-static void move(double *weight, double *pace, const double *to, int n)
+static void move(double *weight, double *pace, const double *to, int n, int batch)
 {
     for (int i = 0; i < n; i++) {
-        pace[i] = MOMENTUM * pace[i] - RATE * (to[i] / rows + PENALTY * weight[i]);
+        pace[i] = MOMENTUM * pace[i] - RATE * (to[i] / batch + PENALTY * weight[i]);
         weight[i] += pace[i];
     }
 }
 
-/* One step of gradient descent with momentum over all rows; returns how many were right before. */
-static int step(void)
+/* One step of gradient descent with momentum over some rows; returns how many were right before. */
+static int step(int first, int end)
 {
     double hidden[SECOND], p[DIGITS];
     int right = 0;
     memset(&slope, 0, sizeof slope);
-    for (int r = 0; r < rows; r++) {
+    for (int r = first; r < end; r++) {
         right += chances(r, hidden, p) == y[r];
         learn(r, hidden, p);
     }
-    move(&w.first[0][0], &speed.first[0][0], &slope.first[0][0], HIDDEN * FIRST);
-    move(&w.second[0][0], &speed.second[0][0], &slope.second[0][0], DIGITS * SECOND);
+    move(&w.first[0][0], &speed.first[0][0], &slope.first[0][0], HIDDEN * FIRST, end - first);
+    move(&w.second[0][0], &speed.second[0][0], &slope.second[0][0], DIGITS * SECOND, end - first);
+    return right;
+}
+
+/* Every row once, a batch a step; returns how many were right. */
+static int pass(void)
+{
+    int right = 0;
+    for (int r = 0; r < rows; r += BATCH)
+        right += step(r, r + BATCH < rows ? r + BATCH : rows);
     return right;
 }
 
@@ -190,12 +199,12 @@ int main(int argc, char **argv)
         stop("arguments", "name the labelled images");
     read_rows(argv[1]);
     begin();
-    for (int i = 0; i < STEPS; i++)
-        right = step();
+    for (int i = 0; i < PASSES; i++)
+        right = pass();
     FILE *model = create("out/model.csv"), *report = create("out/report.csv");
     write_layer(model, &w.first[0][0], HIDDEN, FIRST, INK);
     write_layer(model, &w.second[0][0], DIGITS, SECOND, 1);
-    fprintf(report, "figure,value\nrows,%d\nsteps,%d\nright_at_the_end,%d\n", rows, STEPS, right);
+    fprintf(report, "figure,value\nrows,%d\npasses,%d\nright_at_the_end,%d\n", rows, PASSES, right);
     if (fclose(model) != 0 || fclose(report) != 0)
         stop("results", "writing failed");
     return 0;
