@@ -196,7 +196,7 @@ static const struct cli_option OPTIONS[] = {
 
 const struct cli_verb cli_verb_send = {
     .name = "send",
-    .arguments = "ITEM [FILE…]",
+    .arguments = "ITEM [FILE ...]",
     .summary = "send items of an open input while it runs: files, or the lines of standard input",
     .example = "2cvm send readings today.csv\ntail -f readings.csv | 2cvm send readings --end",
     .options = OPTIONS,
