@@ -6,6 +6,7 @@
 
 _Static_assert(CVM_ENGINE_GRANT_CLI == 1 << CVM_GRANT_CLI &&
                    CVM_ENGINE_GRANT_FILESYSTEM == 1 << CVM_GRANT_FILESYSTEM &&
+                   CVM_ENGINE_GRANT_SOCKETS_DENIED == 1 << CVM_GRANT_SOCKETS_DENIED &&
                    CVM_ENGINE_CLOCK_FIXED == (int)CVM_CLOCK_FIXED &&
                    CVM_ENGINE_CLOCK_HOST == (int)CVM_CLOCK_HOST &&
                    CVM_ENGINE_RANDOM_SEEDED == (int)CVM_RANDOM_SEEDED &&

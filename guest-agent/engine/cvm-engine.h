@@ -15,7 +15,11 @@
 #include <stdint.h>
 
 /* The numbers are those of the enums of core/manifest/manifest.h (asserted where both meet). */
-enum { CVM_ENGINE_GRANT_CLI = 1, CVM_ENGINE_GRANT_FILESYSTEM = 2 }; /* bits */
+enum { /* bits */
+    CVM_ENGINE_GRANT_CLI = 1,
+    CVM_ENGINE_GRANT_FILESYSTEM = 2,
+    CVM_ENGINE_GRANT_SOCKETS_DENIED = 4, /* may be imported; a call of one traps */
+};
 enum { CVM_ENGINE_CLOCK_NONE, CVM_ENGINE_CLOCK_FIXED, CVM_ENGINE_CLOCK_HOST };
 enum { CVM_ENGINE_RANDOM_NONE, CVM_ENGINE_RANDOM_SEEDED, CVM_ENGINE_RANDOM_REAL };
 enum { CVM_ENGINE_KIND_COMMAND, CVM_ENGINE_KIND_LIBRARY };

@@ -9,6 +9,7 @@ pub const RANDOM_SEEDED: u32 = 1;
 pub const RANDOM_REAL: u32 = 2;
 pub const GRANT_CLI: u32 = 1;
 pub const GRANT_FILESYSTEM: u32 = 2;
+pub const GRANT_SOCKETS_DENIED: u32 = 4;
 #[cfg(feature = "compiler")]
 pub const KIND_COMMAND: u32 = 0;
 
@@ -40,11 +41,11 @@ impl Options {
 
 /// What a component may use, beyond the first version of WebAssembly: version 2 (SIMD, bulk memory, reference types, …)
 /// and the component model. No threads, shared or 64-bit memories, garbage collection, exceptions, tail calls,
-/// stack switching, relaxed SIMD; nothing asynchronous between components.
+/// stack switching, relaxed SIMD; nothing asynchronous between components. Several memories in one module are not here:
+/// the engine's own modules between the parts of a component have them. Admission refuses a component's own module that does.
 const OFF: WasmFeatures = WasmFeatures::THREADS
     .union(WasmFeatures::SHARED_EVERYTHING_THREADS)
     .union(WasmFeatures::MEMORY64)
-    .union(WasmFeatures::MULTI_MEMORY)
     .union(WasmFeatures::CUSTOM_PAGE_SIZES)
     .union(WasmFeatures::GC)
     .union(WasmFeatures::GC_TYPES)

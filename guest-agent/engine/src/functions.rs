@@ -1,6 +1,6 @@
 //! `wasi-functions.def`, read from the same file as the C side reads it.
 
-use crate::config::{GRANT_CLI, GRANT_FILESYSTEM, Options};
+use crate::config::{GRANT_CLI, GRANT_FILESYSTEM, GRANT_SOCKETS_DENIED, Options};
 use std::sync::LazyLock;
 
 pub const UNKNOWN: u32 = u32::MAX;
@@ -44,6 +44,7 @@ fn granted(grant: &str, o: &Options) -> bool {
         "CLOCK" => clock,
         "RANDOM" => o.random != 0,
         "IO" => cli || filesystem || clock,
+        "SOCKETS" => o.grants & GRANT_SOCKETS_DENIED != 0,
         _ => false,
     }
 }

@@ -14,9 +14,10 @@ use wasmtime_wasi::p2::bindings::sync::filesystem::types::{
     self, DescriptorStat, ErrorCode, Host as _, HostDescriptor, PathFlags,
 };
 use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, random, sync};
-use wasmtime_wasi::p2::{DynPollable, FsResult, subscribe};
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, FsResult, subscribe};
 use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi::{WasiCtxView, WasiView};
+use wasmtime_wasi_io::bindings::wasi::io::error::Error as IoError;
 
 struct HasTable;
 impl HasData for HasTable {
@@ -132,6 +133,17 @@ fn linked(interface: &str, o: &Options) -> bool {
     }
 }
 
+/// The type of a resource in an interface that is not linked. Such an interface may use those of `wasi:io`, by their names.
+fn resource(name: &str, o: &Options) -> ResourceType {
+    match name {
+        "pollable" if linked("wasi:io/", o) => ResourceType::host::<DynPollable>(),
+        "input-stream" if linked("wasi:io/", o) => ResourceType::host::<DynInputStream>(),
+        "output-stream" if linked("wasi:io/", o) => ResourceType::host::<DynOutputStream>(),
+        "error" if linked("wasi:io/", o) => ResourceType::host::<IoError>(),
+        _ => ResourceType::host::<Named>(),
+    }
+}
+
 /// The linker for one component. Fails when it imports a function that is not granted: the compiler has said that it does
 /// not, but what the compiler says is one component's word.
 /// An interface of a call channel leads to another component.
@@ -174,12 +186,16 @@ pub fn linker(
                     if functions::judge(name, export, o).is_err() {
                         bail!("function");
                     }
+                    if name.starts_with("wasi:sockets/") {
+                        l.instance(name)?
+                            .func_new(export, |_, _, _, _| bail!("denied"))?;
+                    }
                 }
                 ComponentItem::Resource(_) => {
                     let interface = functions::unversioned(name).unwrap_or("");
                     if !linked(interface, o) {
-                        let named = ResourceType::host::<Named>();
-                        l.instance(name)?.resource(export, named, |_, _| Ok(()))?;
+                        let ty = resource(export, o);
+                        l.instance(name)?.resource(export, ty, |_, _| Ok(()))?;
                     }
                 }
                 ComponentItem::Type(_) => {}
