@@ -111,8 +111,11 @@ int cvm_compile_result_refuse(const struct cvm_compile_result *result, const cha
                                  "component %s imports %s", component,
                                  cvm_wasi_function_text(result->function));
     case CVM_COMPILE_FEATURE:
-        return cvm_fail(err, CVM_E_COMPONENT_FEATURE,
-                        "component %s has a shared or 64-bit memory, or uses threads", component);
+        return cvm_fail_expected(err, CVM_E_COMPONENT_FEATURE,
+                                 "WebAssembly 2.0 in a component of WASI 0.2",
+                                 "a shared or 64-bit memory, several memories in a module, "
+                                 "threads, asynchronous functions or another later feature",
+                                 "component %s", component);
     case CVM_COMPILE_EXPORT:
         return cvm_fail(err, CVM_E_COMPONENT_EXPORT, "component %s", component);
     case CVM_COMPILE_MEMORY:
