@@ -1,4 +1,4 @@
-/* Hands a file's text to the program in Python and writes down what it says. */
+/* Hands a file's text to the program in JavaScript and writes down what it says. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
