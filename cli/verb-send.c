@@ -7,6 +7,7 @@
 
 #include "cli/acts.h"
 #include "cli/file.h"
+#include "core/base/clock.h"
 #include "core/record/transcript.h"
 #include "core/seal/item.h"
 
@@ -73,10 +74,10 @@ static int count_accepted(struct sender *s, struct cvm_error *err)
  * spent nothing, not even its number. */
 static int send_patiently(struct sender *s, struct cvm_error *err)
 {
-    int64_t end = cli_now_ms() + s->wait_ms, pause = 50;
+    int64_t end = cvm_now_ms() + s->wait_ms, pause = 50;
     struct cvm_error refused = {0};
     while (cli_act_send(&s->a, s->a.record.seq, NULL, &refused) < 0) {
-        if (refused.code != CVM_E_STREAM_FULL || cli_now_ms() + pause > end) {
+        if (refused.code != CVM_E_STREAM_FULL || cvm_now_ms() + pause > end) {
             *err = refused;
             return -1;
         }

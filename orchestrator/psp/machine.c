@@ -15,8 +15,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 
+#include "core/base/clock.h"
 #include "core/base/cursor.h"
 #include "core/base/encode.h"
 
@@ -141,20 +141,13 @@ static int start_backend(int dir, const char *program, struct cvm_psp_machine *m
     return m->backend_pidfd < 0 ? cvm_fail_errno(err, "cannot watch the vsock backend") : 0;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int wait_backend(int dir, int notify, const struct cvm_psp_machine *m, struct cvm_error *err)
 {
-    int64_t end = now_ms() + BACKEND_MS;
+    int64_t end = cvm_now_ms() + BACKEND_MS;
     while (faccessat(dir, CVM_PSP_VHOST, F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
         struct pollfd p[2] = {{.fd = notify, .events = POLLIN},
                               {.fd = m->backend_pidfd, .events = POLLIN}};
-        int64_t left = end - now_ms();
+        int64_t left = end - cvm_now_ms();
         int rc = poll(p, 2, left > 0 ? (int)left : 0);
         if (rc < 0 && errno == EINTR)
             continue;
