@@ -299,6 +299,12 @@ json_t *cvm_json_any(struct cvm_json_reader *r, const char *name)
     return get(r, name, true);
 }
 
+json_t *cvm_json_of_digest(const struct cvm_digest *d)
+{
+    char text[CVM_DIGEST_TEXT];
+    return json_string(cvm_digest_text(d, text));
+}
+
 struct cvm_digest cvm_json_digest(struct cvm_json_reader *r, const char *name)
 {
     struct cvm_digest d = {0};

@@ -27,6 +27,8 @@ json_t *cvm_json_parse_canonical(const void *data, size_t len, struct cvm_error 
 /* Appends the canonical form. The value must be of the restricted kind (else CVM_E_JSON_TYPE). */
 int cvm_json_write(const json_t *value, struct cvm_buf *out, struct cvm_error *err) CVM_MUST_USE;
 
+json_t *cvm_json_of_digest(const struct cvm_digest *d); /* an owned string, "sha256:" + hex */
+
 /*
  * Reading an object by its declared members. `path` is for messages ("data[2]"). A reader remembers
  * which members were asked for, and cvm_json_end() refuses the rest: unknown members are never

@@ -5,22 +5,6 @@
 
 #include <cmocka.h>
 
-static struct cvm_manifest m;
-
-static int setup(void **state)
-{
-    (void)state;
-    fixture_manifest(&m);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    cvm_manifest_free(&m);
-    return 0;
-}
-
 static void expect(const void *data, size_t len, enum cvm_code code, const char *message)
 {
     struct cvm_transcript_summary s;
@@ -36,7 +20,7 @@ static void test_whole_life(void **state)
 {
     (void)state;
     CVM_CLEANUP(cvm_transcript_free) struct cvm_transcript t;
-    fixture_transcript_releasing(&m, &t);
+    fixture_transcript_releasing(&t);
     struct cvm_digest before = t.head, receipt = cvm_sha256("r", 1);
     assert_int_equal(
         cvm_transcript_move(&t, CVM_PHASE_RELEASING, CVM_PHASE_CLOSED, &receipt, CVM_OK, NULL), 0);
@@ -85,7 +69,7 @@ static void test_aborted(void **state)
 {
     (void)state;
     CVM_CLEANUP(cvm_transcript_free) struct cvm_transcript t;
-    fixture_transcript_running(&m, &t);
+    fixture_transcript_running(&t);
     fixture_act(&t, "analyst", CVM_ACT_ABORT, 5);
     expect(t.lines.data, t.lines.len, CVM_E_TRANSCRIPT_BROKEN,
            "the move to \"aborted\" is missing");
@@ -158,7 +142,7 @@ static void test_refuses_entries(void **state)
         {"\n", ""},
     };
     CVM_CLEANUP(cvm_transcript_free) struct cvm_transcript t;
-    fixture_transcript_running(&m, &t);
+    fixture_transcript_running(&t);
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
         CVM_AUTO_BUF struct cvm_buf b = {0};
         cvm_buf_append(&b, t.lines.data, t.lines.len);
@@ -182,7 +166,7 @@ static void test_refuses_acts(void **state)
     };
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
         CVM_CLEANUP(cvm_transcript_free) struct cvm_transcript t;
-        fixture_transcript_running(&m, &t);
+        fixture_transcript_running(&t);
         fixture_act(&t, BAD[i].participant, BAD[i].kind, BAD[i].seq);
         expect(t.lines.data, t.lines.len, CVM_E_TRANSCRIPT_BROKEN, "line 8");
     }
@@ -206,7 +190,7 @@ static void test_chain(void **state)
 {
     (void)state;
     CVM_CLEANUP(cvm_transcript_free) struct cvm_transcript t;
-    fixture_transcript_running(&m, &t);
+    fixture_transcript_running(&t);
     struct cvm_transcript_summary s;
     char *seq = strstr(cvm_buf_cstr(&t.lines), "\"seq\":4");
     assert_non_null(seq);
@@ -237,5 +221,5 @@ int main(void)
         cmocka_unit_test(test_sealed_needs_everyone),
         cmocka_unit_test(test_chain),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }
