@@ -163,6 +163,7 @@ int cvm_json_write(const json_t *value, struct cvm_buf *out, struct cvm_error *e
         write_string(json_string_value(value), json_string_length(value), out);
         return 0;
     case JSON_INTEGER:
+        CVM_GUARD(check_value(value, 0, err));
         snprintf(number, sizeof number, "%lld", (long long)json_integer_value(value));
         cvm_buf_append_str(out, number);
         return 0;
