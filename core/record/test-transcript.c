@@ -36,6 +36,13 @@ static void test_whole_life(void **state)
     assert_int_equal(s.waiting_n, 8);
     assert_int_equal(s.refused, 3);
     assert_memory_equal(s.receipt.b, receipt.b, 32);
+    size_t at = 0, entries = 0;
+    for (json_t *next; (next = cvm_transcript_entry(&t.lines, &at)); entries++) {
+        CVM_AUTO_JSON json_t *entry = next;
+        assert_int_equal(json_integer_value(json_object_get(entry, "n")), entries + 1);
+    }
+    assert_int_equal(entries, s.n);
+    assert_true(at >= t.lines.len);
     /* every prefix that ends with a whole step is a transcript as well */
     size_t len = 0, good = 0;
     while (len < t.lines.len) {

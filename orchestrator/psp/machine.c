@@ -11,7 +11,6 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -407,14 +406,8 @@ static int live(struct cvm_psp *p, struct cvm_psp_machine *m, int signals, struc
 
 int cvm_psp_machine_serve(struct cvm_psp *p, struct cvm_psp_machine *m, struct cvm_error *err)
 {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    CVM_AUTO_CLOSE int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (signals < 0)
-        return cvm_fail_errno(err, "cannot wait for signals");
+    CVM_AUTO_CLOSE int signals = cvm_psp_signals(err);
+    CVM_GUARD(signals);
     struct device d = {.fd = -1};
     CVM_AUTO_CLOSE int qemu = -1;
     int rc = live(p, m, signals, &d, &qemu, err);
