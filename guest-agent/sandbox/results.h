@@ -29,8 +29,7 @@ enum {
 #define CVM_CELL_CHANNELS_MAX 256             /* inputs and outputs together */
 #define CVM_CELL_CALLS_MAX 256                /* regions of calls, imports and exports together */
 #define CVM_TEXTS_MAX (1u << 20)              /* bytes of canonical text */
-#define CVM_CELL_COUNT_MAX ((1ULL << 53) - 1) /* fuel, counts of bytes: what diagnostics can say   \
-                                               */
+#define CVM_CELL_COUNT_MAX ((1ULL << 53) - 1) /* of fuel and of bytes */
 
 #define CVM_COMPILE_RESULT_MAGIC 0x32634331u
 #define CVM_CELL_RESULT_MAGIC 0x32634332u
