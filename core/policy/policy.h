@@ -414,10 +414,15 @@ struct cvm_policy_request {
     (q.kind == CVM_REQUEST_RELEASE_OUTPUTS ==>
       b.phase == CVM_PHASE_RELEASING && b.result == CVM_RESULT_COMPLETED) &&
     (q.kind == CVM_REQUEST_CLOSE ==> b.phase == CVM_PHASE_CLOSED) &&
-    (q.kind == CVM_REQUEST_FAULT ==> b.phase == CVM_PHASE_ABORTED);
+    (q.kind == CVM_REQUEST_FAULT ==> b.phase == CVM_PHASE_ABORTED &&
+      b.reason == (q.reason == CVM_OK ? CVM_E_INTERNAL : q.reason));
 
   predicate cvm_only(struct cvm_policy_state a, struct cvm_policy_request q,
                      struct cvm_policy_state b) =
+    (q.kind == CVM_REQUEST_CHALLENGE || q.kind == CVM_REQUEST_ACT_APPROVE ||
+      q.kind == CVM_REQUEST_ACT_TIME || q.kind == CVM_REQUEST_ACT_ITEM ||
+      q.kind == CVM_REQUEST_COMPONENT_STARTED || q.kind == CVM_REQUEST_CALL ||
+      q.kind == CVM_REQUEST_CALL_REPLY || q.kind == CVM_REQUEST_STREAM ==> a.phase == b.phase) &&
     (q.kind != CVM_REQUEST_CHALLENGE ==> a.nonces == b.nonces) &&
     (q.kind != CVM_REQUEST_RUN ==> a.run == b.run) &&
     (q.kind != CVM_REQUEST_ACT_TIME ==> a.latest == b.latest) &&
