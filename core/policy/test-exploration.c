@@ -157,16 +157,26 @@ static bool check_always(const struct cvm_policy_state *a, const struct cvm_poli
     assert_true(b->nonces >= a->nonces && b->nonces <= CVM_POLICY_NONCES);
     assert_true(b->latest >= a->latest && (!a->run || b->run));
     assert_false(q->kind == CVM_REQUEST_RUN && a->run); /* once */
+    if (q->kind == CVM_REQUEST_RUN)
+        assert_true(a->latest <= 10); /* of both collaborations: not_after */
     assert_true((b->phase == CVM_PHASE_ABORTED) == (b->reason != CVM_OK));
+    assert_true(b->phase != CVM_PHASE_ABORTED || a->phase <= CVM_PHASE_WAITING);
     if (b->phase != CVM_PHASE_ABORTED)
         assert_true(b->run == (b->phase >= CVM_PHASE_RUNNING));
     if (q->kind == CVM_REQUEST_ACT_WITHDRAW) { /* only before anything runs */
         assert_true(a->phase < CVM_PHASE_SEALED && !a->run);
         assert_int_equal(b->reason, CVM_E_WITHDRAWN);
     }
-    for (int p = 0; p < 2; p++) {
-        assert_true(b->seq[p] >= a->seq[p] && b->time[p] >= a->time[p]);
-        assert_true(b->acts[p] >= a->acts[p] && b->acts[p] <= a->acts[p] + 1);
+    if (q->kind == CVM_REQUEST_COMPONENT_ENDED && !q->ok)
+        assert_true(b->phase == CVM_PHASE_RELEASING && b->result == CVM_RESULT_FAILED);
+    uint32_t spent = q->kind == CVM_REQUEST_CHALLENGE ? q->nonces : 0;
+    assert_int_equal(b->nonces, a->nonces + spent);
+    for (uint32_t p = 0; p < 2; p++) { /* no act counts twice, or for another */
+        bool acts = q->kind >= CVM_REQUEST_ACT_RELEASE && q->kind <= CVM_REQUEST_ACT_ITEM &&
+                    q->participant == p;
+        assert_true(b->time[p] >= a->time[p]);
+        assert_true(acts ? q->seq > a->seq[p] && b->seq[p] == q->seq : b->seq[p] == a->seq[p]);
+        assert_int_equal(b->acts[p], a->acts[p] + acts);
     }
     return true;
 }
@@ -187,7 +197,12 @@ static void check_edge(const struct cvm_policy_state *a, const struct cvm_policy
     if (b->phase == CVM_PHASE_RELEASING || b->phase == CVM_PHASE_CLOSED)
         assert_true(b->result != CVM_RESULT_NONE);
     if (q->kind == CVM_REQUEST_ACT_RELEASE)
-        assert_true(q->nonce_known && a->latest <= 10 && !(a->released >> q->participant & 1));
+        assert_true(q->nonce_known && a->latest <= 10 &&
+                    (a->released ^ b->released) == 1u << q->participant);
+    if (q->kind == CVM_REQUEST_ACT_APPROVE)
+        assert_true(q->head_known && a->phase == CVM_PHASE_WAITING && b->approved[0] == 1);
+    if (q->kind == CVM_REQUEST_ITEM_ADMITTED)
+        assert_true(a->released & 1); /* the owner of both */
 }
 
 static void try_all(const struct cvm_policy_state *s)
@@ -242,6 +257,8 @@ static void check_budgets(const struct cvm_policy_state *a, const struct cvm_pol
         return;
     if (b->phase >= CVM_PHASE_SEALED && b->phase <= CVM_PHASE_CLOSED)
         assert_int_equal(b->admitted[0], 1); /* the open input is none of what must be there */
+    if (b->phase == CVM_PHASE_WAITING)
+        assert_int_equal(b->ended_ok, 3);
     bool moves_bytes = q->kind == CVM_REQUEST_CALL || q->kind == CVM_REQUEST_CALL_REPLY ||
                        q->kind == CVM_REQUEST_STREAM || q->kind == CVM_REQUEST_ACT_ITEM;
     for (uint32_t c = 0; c < CHANNELS.n_channels; c++) {

@@ -82,6 +82,9 @@ int cvm_cell_result_read(const void *data, size_t len, const uint64_t *max_outpu
                "its result has an unknown code");
     CVM_ENSURE(r.n_outputs == n_outputs && n_outputs <= CVM_CELL_CHANNELS_MAX, err,
                CVM_E_CELL_FAILED, "its result has %u outputs", r.n_outputs);
+    CVM_ENSURE(r.fuel <= CVM_CELL_COUNT_MAX && r.memory_bytes <= CVM_CELL_COUNT_MAX &&
+                   r.stdout_bytes <= CVM_CELL_COUNT_MAX && r.stderr_bytes <= CVM_CELL_COUNT_MAX,
+               err, CVM_E_CELL_FAILED, "its result counts what can't be");
     for (size_t i = 0; i < CVM_CELL_CHANNELS_MAX; i++)
         CVM_ENSURE(r.output_bytes[i] <= (i < n_outputs ? max_output_bytes[i] : 0), err,
                    CVM_E_CELL_FAILED, "its result claims a length out of range");

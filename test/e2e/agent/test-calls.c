@@ -37,6 +37,9 @@ static void assert_result(struct world *w, const char *want)
     CVM_AUTO_JSON json_t *s = world_status(w);
     if (strcmp(json_string_value(json_object_get(s, "result")), "completed") != 0)
         fail_msg("the run failed: %s", cvm_buf_cstr(&how));
+    CVM_AUTO_JSON json_t *report = cvm_json_parse_canonical(how.data, how.len, NULL);
+    if (!report)
+        fail_msg("not of our JSON: %s", cvm_buf_cstr(&how));
     world_open_output(w, 0, "result", &got);
     assert_string_equal(cvm_buf_cstr(&got), want);
     world_close(w);
@@ -90,6 +93,9 @@ static void test_instances(void **state)
     assert_result(&w, "111");
     pair(&w, "call 0 one\ncall 0 t\n", "serve leak\n", "call", SIMPLE);
     assert_result(&w, "");
+    /* What each claims to have used is the most that it may claim; so is the sum. */
+    pair(&w, "call 0 one\ncall 0 two\n", "stderr 9007199254740991\nserve echo\n", "call", SIMPLE);
+    assert_result(&w, "<one><two>");
 }
 
 static void test_chain(void **state)
