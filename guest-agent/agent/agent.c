@@ -166,12 +166,8 @@ void cvm_agent_refuse(struct cvm_agent *a, const struct cvm_error *err)
 
 int cvm_agent_open(struct cvm_agent *a, const struct cvm_agent_setup *setup, struct cvm_error *err)
 {
-    *a = (struct cvm_agent){
-        .setup = *setup,
-        .loop = {.epoll = -1},
-        .cgroup = -1,
-        .request = {.item = -1, .fd = -1},
-    };
+    a->setup = *setup;
+    a->loop.epoll = a->cgroup = a->request.item = a->request.fd = -1;
     for (size_t i = 0; i < CVM_ITEMS_MAX; i++)
         a->items[i].fd = -1;
     for (size_t i = 0; i < CVM_OUTPUTS_MAX; i++)

@@ -102,6 +102,7 @@ struct cvm_agent {
 };
 
 /* agent.c */
+/* `a` is all zeros: most of it stays unused in most sessions, and untouched pages cost nothing. */
 int cvm_agent_open(struct cvm_agent *a, const struct cvm_agent_setup *setup,
                    struct cvm_error *err) CVM_MUST_USE;
 /* SIGTERM and SIGINT end the loop, SIGPIPE does nothing. `source` must live as long as the agent.

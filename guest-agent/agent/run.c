@@ -163,16 +163,16 @@ void cvm_run_start(struct cvm_agent *a)
     struct cvm_run *run = cvm_alloc(sizeof *run);
     run->agent = a;
     run->failed = CVM_RUN_NONE;
-    for (uint32_t i = 0; i < CVM_CHANNELS_MAX; i++) {
+    for (uint32_t i = 0; i < a->manifest.n_channels; i++) {
         struct cvm_run_channel *c = &run->channels[i];
         c->fd = c->next = -1;
-        if (i >= a->manifest.n_channels || a->manifest.channels[i].kind != CVM_CHANNEL_KIND_STREAM)
+        if (a->manifest.channels[i].kind != CVM_CHANNEL_KIND_STREAM)
             continue;
         cvm_stream_open(&c->stream, a, i);
         c->stream.refused = stream_refused;
         c->stream.owner = run;
     }
-    for (uint32_t i = 0; i < CVM_COMPONENTS_MAX; i++)
+    for (uint32_t i = 0; i < a->manifest.n_components; i++)
         run->cells[i] = (struct cvm_cell){
             .agent = a,
             .component = i,
@@ -194,9 +194,9 @@ void cvm_run_end(struct cvm_agent *a)
     struct cvm_run *run = CVM_TAKE(a->run);
     if (!run)
         return;
-    for (size_t i = 0; i < CVM_COMPONENTS_MAX; i++)
+    for (size_t i = 0; i < a->manifest.n_components; i++)
         cvm_cell_end(&run->cells[i]);
-    for (size_t i = 0; i < CVM_CHANNELS_MAX; i++) {
+    for (size_t i = 0; i < a->manifest.n_channels; i++) {
         cvm_memory_file_end(&run->channels[i].fd);
         cvm_stream_close(&run->channels[i].stream);
     }
