@@ -405,7 +405,7 @@ static void test_gates(void **state)
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_calls_and_replies),
@@ -425,5 +425,5 @@ int main(void)
         cmocka_unit_test(test_inputs_of_each_process),
         cmocka_unit_test(test_gates),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return WORLD_MAIN(tests);
 }

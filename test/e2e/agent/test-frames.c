@@ -301,7 +301,7 @@ static void test_too_many_nonces(void **state)
     assert_int_equal(world_challenge_many(&w, 1), CVM_E_TOO_MANY_CHALLENGES);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_forms, setup, teardown),
@@ -312,5 +312,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_never_reads, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_many_nonces, setup, teardown),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return WORLD_MAIN(tests);
 }

@@ -143,7 +143,7 @@ static void test_stream(void **state)
     world_close(&w);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     world_image = CVM_BINARY_DIR "/real-image";
     const struct CMUnitTest tests[] = {
@@ -151,5 +151,5 @@ int main(void)
         cmocka_unit_test(test_trap),  cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_chain), cmocka_unit_test(test_stream),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return WORLD_MAIN(tests);
 }

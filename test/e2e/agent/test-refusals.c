@@ -465,7 +465,7 @@ static void test_refusals_are_counted(void **state)
     world_close(&w);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lock),
@@ -483,5 +483,5 @@ int main(void)
         cmocka_unit_test(test_abort_while_compiling),
         cmocka_unit_test(test_refusals_are_counted),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return WORLD_MAIN(tests);
 }

@@ -33,7 +33,8 @@ struct world {
     json_t *draft; /* the manifest being written */
     struct cvm_manifest manifest;
     struct cvm_buf commitments[3];
-    pid_t psp;
+    pid_t psp; /* the software PSP, above the agent; of a machine: QEMU */
+    pid_t backend, reports; /* a machine's vsock, and what answers its requests for reports */
     struct cvm_link *link;
     struct cvm_public_key session_seal, session_sign;
     struct cvm_digest session;
@@ -44,6 +45,16 @@ struct world {
 
 /* The folder of the three programs; the stand-ins unless a test says otherwise. */
 extern const char *world_image;
+
+/*
+ * Every test's main(): PROGRAM [--machine BACKEND] [TEST]. BACKEND is vhost-device-vsock: each
+ * world is then a virtual machine with the image "<world_image>-machine", and limits of time are
+ * those of an emulated processor. TEST: a pattern; only the tests that match are run.
+ */
+#define WORLD_MAIN(tests) world_main(argc, argv, tests, sizeof(tests) / sizeof *(tests))
+struct CMUnitTest;
+int world_main(int argc, char **argv, const struct CMUnitTest *tests, size_t n);
+bool world_is_machine(void);
 
 /* Three participants: "anna" and "berta" bring data, "carl" brings components. */
 void world_open(struct world *w);
