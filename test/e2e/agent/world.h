@@ -63,7 +63,10 @@ void world_close(struct world *w);
 /* Building the manifest; ids are constants. `limits` may be NULL. */
 void world_component(struct world *w, const char *id, const char *program);
 void world_component_bytes(struct world *w, const char *id, const void *bytes, size_t len);
+/* The component NAME.wasm of test/attack/cells; `args` as JSON. */
+void world_component_file(struct world *w, const char *id, const char *name, const char *args);
 json_t *world_last_component(struct world *w); /* borrowed, to be changed */
+void world_limit_wall(struct world *w, int ms); /* of the last component */
 void world_data(struct world *w, const char *id, int owner, const char *content);
 void world_data_large(struct world *w, const char *id, int owner, uint64_t bytes); /* zeros */
 void world_channel(struct world *w, const char *from, const char *from_path, const char *to,
@@ -116,5 +119,20 @@ void world_fill(struct world *w);
 const char *world_run(struct world *w);
 /* Opens an output as one of its recipients; appends the content. */
 void world_open_output(struct world *w, int who, const char *id, struct cvm_buf *ret);
+
+/* Whole lives, from the manifest to the end, of collaborations with the outputs `result` and `how`,
+ * the diagnostics. The run ends well, with that result (NULL: any); … */
+void world_assert_result(struct world *w, const char *want);
+/* … or the run fails and gives no result, and the diagnostics name the component, why it was
+ * stopped, and by which limit; … */
+void world_assert_fails(struct world *w, const char *id, const char *why, const char *limit);
+/* … or one of the two. */
+void world_assert_result_or_fails(struct world *w, const char *id, const char *why,
+                                  const char *limit);
+
+/* A call channel of world_joint(); `limits` are its members. */
+#define WORLD_CALL(from, to, interface, limits)                                                    \
+    "{'kind':'call','from':'" from "','to':'" to "','interface':'" interface "'," limits "}"
+#define WORLD_AMPLE "'max_calls':1000000,'max_bytes':100000000"
 
 #endif
