@@ -12,9 +12,9 @@ static void test_one_memory_for_two_channels(void **state)
 {
     (void)state;
     struct world w;
-    together_chain(&w, "callers-region-for-both");
+    together_chain(&w, "chained", "[]", "callers-region-for-both", "middle");
     world_assert_fails(&w, "answer", "call", "");
-    together_chain(&w, "callees-region-for-both");
+    together_chain(&w, "chained", "[]", "callees-region-for-both", "middle");
     world_assert_fails(&w, "callees-region-for-both", "call", "");
 }
 

@@ -1,7 +1,7 @@
 /*
  * Host and one participant hold something back: an item, a release, everything of a third one; and
- * try to run without it, or to see what is there. Would succeed if anything ran, or left, before all
- * is there. (That nobody can be made to bring it is not promised.)
+ * try to run without it, or to see what is there. Would succeed if anything ran, or left, before
+ * all is there. (That nobody can be made to bring it is not promised.)
  */
 #include "test/attack/attack.h"
 

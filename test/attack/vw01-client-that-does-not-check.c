@@ -60,12 +60,12 @@ static void test_does_not_check(void **state)
     assert_int_equal(appraise(&b, &w.manifest, w.nonce[1]), CVM_OUTCOME_REFUSED);
     char other[8 + 96] = "sha384:";
     memset(other + 7, 'b', 96);
-    assert_int_equal(
-        appraise_other(&w, &b, "isolate", "measurements", json_pack("[s]", other)),
-        CVM_OUTCOME_REFUSED);
-    assert_int_equal(appraise_other(&w, &b, "isolate", "platforms",
-                                    json_pack("[s]", world_is_machine() ? "sim-process" : "sim-vm")),
+    assert_int_equal(appraise_other(&w, &b, "isolate", "measurements", json_pack("[s]", other)),
                      CVM_OUTCOME_REFUSED);
+    assert_int_equal(
+        appraise_other(&w, &b, "isolate", "platforms",
+                       json_pack("[s]", world_is_machine() ? "sim-process" : "sim-vm")),
+        CVM_OUTCOME_REFUSED);
     assert_int_equal(appraise_other(&w, &b, NULL, "title", json_string("another")),
                      CVM_OUTCOME_REFUSED);
     world_close(&w);

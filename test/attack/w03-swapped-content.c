@@ -35,9 +35,9 @@ static void test_swapped(void **state)
         assert_int_equal(world_release(&w, i), CVM_OK);
     CVM_AUTO_FREE char *before = attack_status(&w);
     for (size_t i = 0; i < 2; i++) /* each opens, and is what its owner sealed: but not for us */
-        assert_int_equal(world_item_bytes(&w, w.items[i].id, other.items[i].blob.data,
-                                          other.items[i].blob.len),
-                         CVM_E_DIGEST_MISMATCH);
+        assert_int_equal(
+            world_item_bytes(&w, w.items[i].id, other.items[i].blob.data, other.items[i].blob.len),
+            CVM_E_DIGEST_MISMATCH);
     CVM_AUTO_FREE char *after = attack_status(&w);
     assert_string_equal(after, before);
     assert_int_not_equal(world_op(&w, "run"), CVM_OK);
@@ -64,9 +64,9 @@ static void test_one_for_another(void **state)
     for (int i = 0; i < 3; i++)
         assert_int_equal(world_release(&w, i), CVM_OK);
     for (size_t i = 1; i < 3; i++)
-        assert_int_equal(world_item_bytes(&w, w.items[i].id, w.items[3 - i].blob.data,
-                                          w.items[3 - i].blob.len),
-                         CVM_E_STREAM_CORRUPT);
+        assert_int_equal(
+            world_item_bytes(&w, w.items[i].id, w.items[3 - i].blob.data, w.items[3 - i].blob.len),
+            CVM_E_STREAM_CORRUPT);
     for (size_t i = 0; i < w.n_items; i++) /* the right ones still can */
         assert_int_equal(world_item(&w, w.items[i].id), CVM_OK);
     assert_true(world_await(&w, "sealed"));

@@ -56,9 +56,8 @@ static void test_it_is_said(void **state)
     world_fill(&w);
     assert_string_equal(world_run(&w), "releasing");
     world_fetch(&w, "receipt", NULL, &receipt);
-    assert_int_equal(cvm_receipt_verify(&w.manifest, &w.session_sign, receipt.data, receipt.len, &r,
-                                        &err),
-                     0);
+    assert_int_equal(
+        cvm_receipt_verify(&w.manifest, &w.session_sign, receipt.data, receipt.len, &r, &err), 0);
     assert_false(r.completed);
     assert_false(r.ok[0]);
     assert_false(r.outputs[0].present);

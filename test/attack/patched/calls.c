@@ -90,8 +90,8 @@ static int reply_changed(void *context, uint32_t channel, uint32_t function, siz
     return reply(context, channel, function, bytes);
 }
 
-static const struct lie changes[] = {[ARGUMENTS] = {.call = call_changed},
-                                     [RESULTS] = {.reply = reply_changed}};
+static const struct lie changes[] = {
+    [ARGUMENTS] = {.call = call_changed}, [RESULTS] = {.reply = reply_changed}};
 
 /* ------------------------------------------------------------------ lengths */
 
@@ -332,9 +332,8 @@ static int reply_never(void *context, uint32_t channel, uint32_t function, size_
 
 static int reply_twice(void *context, uint32_t channel, uint32_t function, size_t bytes)
 {
-    return reply(context, channel, function, bytes) < 0
-               ? -1
-               : reply(context, channel, function, bytes);
+    return reply(context, channel, function, bytes) < 0 ? -1
+                                                        : reply(context, channel, function, bytes);
 }
 
 static int reply_of_other_function(void *context, uint32_t channel, uint32_t function, size_t bytes)
@@ -351,8 +350,9 @@ static int reply_on_other_channel(void *context, uint32_t channel, uint32_t func
 static int reply_by_call(void *context, uint32_t channel, uint32_t function, size_t bytes)
 {
     size_t n;
-    return say(CVM_BELL_CALL, channel, function, bytes) < 0 ? -1
-                                                            : next(context, &channel, &function, &n);
+    return say(CVM_BELL_CALL, channel, function, bytes) < 0
+               ? -1
+               : next(context, &channel, &function, &n);
 }
 
 /* A library calls on although nobody has called it. */

@@ -24,9 +24,8 @@ ATTACK void together_outputs(struct world *w, const char *from)
 ATTACK void together_call(struct world *w, const char *from, const char *to, const char *interface,
                           const char *limits)
 {
-    CVM_AUTO_FREE char *channel =
-        cvm_printf("{'kind':'call','from':'%s','to':'%s','interface':'%s',%s}", from, to, interface,
-                   limits);
+    CVM_AUTO_FREE char *channel = cvm_printf(
+        "{'kind':'call','from':'%s','to':'%s','interface':'%s',%s}", from, to, interface, limits);
     world_joint(w, channel);
 }
 
@@ -42,12 +41,13 @@ ATTACK void together_two(struct world *w, const char *caller, const char *args, 
     together_outputs(w, caller);
 }
 
-/* `caller` calls `middle` a hundred times, which calls `answer` each time. */
-ATTACK void together_chain(struct world *w, const char *middle)
+/* `ask` calls `middle`, which calls `answer`; the components of the first two are these files. */
+ATTACK void together_chain(struct world *w, const char *caller, const char *args,
+                           const char *middle, const char *library)
 {
     world_open(w);
-    world_component_file(w, "ask", "chained", "[]");
-    world_component_file(w, middle, "middle", "[]");
+    world_component_file(w, "ask", caller, args);
+    world_component_file(w, middle, library, "[]");
     world_library(w, "run");
     world_component_file(w, "answer", "things", "[]");
     world_library(w, "run");

@@ -138,8 +138,8 @@ static void start_backend(struct world *w)
     CVM_AUTO_FREE char *line = cvm_printf("%s/vhost", w->folder);
     CVM_AUTO_FREE char *sockets = cvm_printf("%s/v", w->folder);
     CVM_AUTO_FREE char *log = cvm_printf("%s/backend", w->folder);
-    char *argv[] = {(char *)world_backend, "--guest-cid", "3", "--socket", line, "--uds-path",
-                    sockets,               NULL};
+    char *argv[] = {(char *)world_backend, "--guest-cid", "3", "--socket", line,
+                    "--uds-path",          sockets,       NULL};
     w->backend = start_program(argv, log);
     struct stat st;
     for (int i = 0; stat(line, &st) < 0; i++) {
@@ -167,11 +167,21 @@ static void start_machine(struct world *w)
     ssize_t len = fd < 0 ? -1 : read(fd, cmdline, sizeof cmdline - 1);
     if (len <= 0)
         fail_msg("no image %s: test/attack/machine/images makes it", image);
-    char *argv[] = {QEMU, "-nodefaults", "-display", "none", "-no-reboot", "-no-user-config",
-                    "-machine", "q35,accel=tcg,memory-backend=ram", "-cpu", "max", "-smp", vcpus,
-                    "-m", mib, "-object", memory, "-chardev", vsock, "-device",
-                    "vhost-user-vsock-pci-non-transitional,chardev=vsock", "-serial", console,
-                    "-kernel", kernel, "-initrd", initramfs, "-append", cmdline, NULL};
+    char *argv[] = {QEMU,         "-nodefaults",
+                    "-display",   "none",
+                    "-no-reboot", "-no-user-config",
+                    "-machine",   "q35,accel=tcg,memory-backend=ram",
+                    "-cpu",       "max",
+                    "-smp",       vcpus,
+                    "-m",         mib,
+                    "-object",    memory,
+                    "-chardev",   vsock,
+                    "-device",    "vhost-user-vsock-pci-non-transitional,chardev=vsock",
+                    "-serial",    console,
+                    "-kernel",    kernel,
+                    "-initrd",    initramfs,
+                    "-append",    cmdline,
+                    NULL};
     w->psp = start_program(argv, log);
 }
 

@@ -295,9 +295,8 @@ const char *world_run(struct world *w)
 {
     struct cvm_error err;
     assert_int_equal(world_op(w, "run"), CVM_OK);
-    for (int i = 0;
-         i < WORLD_WAIT_MS * 3 / 200 &&
-         (!*w->state || !strcmp(w->state, "sealed") || !strcmp(w->state, "running"));
+    for (int i = 0; i < WORLD_WAIT_MS * 3 / 200 &&
+                    (!*w->state || !strcmp(w->state, "sealed") || !strcmp(w->state, "running"));
          i++)
         world_must(cvm_link_wait(w->link, -1, 200, &err), &err);
     while (cvm_link_wait(w->link, -1, 50, &err) == 1)

@@ -33,7 +33,7 @@ struct world {
     json_t *draft; /* the manifest being written */
     struct cvm_manifest manifest;
     struct cvm_buf commitments[3];
-    pid_t psp; /* the software PSP, above the agent; of a machine: QEMU */
+    pid_t psp;              /* the software PSP, above the agent; of a machine: QEMU */
     pid_t backend, reports; /* a machine's vsock, and what answers its requests for reports */
     struct cvm_link *link;
     struct cvm_public_key session_seal, session_sign;
@@ -65,7 +65,7 @@ void world_component(struct world *w, const char *id, const char *program);
 void world_component_bytes(struct world *w, const char *id, const void *bytes, size_t len);
 /* The component NAME.wasm of test/attack/cells; `args` as JSON. */
 void world_component_file(struct world *w, const char *id, const char *name, const char *args);
-json_t *world_last_component(struct world *w); /* borrowed, to be changed */
+json_t *world_last_component(struct world *w);  /* borrowed, to be changed */
 void world_limit_wall(struct world *w, int ms); /* of the last component */
 void world_data(struct world *w, const char *id, int owner, const char *content);
 void world_data_large(struct world *w, const char *id, int owner, uint64_t bytes); /* zeros */
