@@ -250,6 +250,24 @@ static int call_scribble_count(void *context, uint32_t channel, uint32_t functio
     return call_scribbled(context, channel, function, bytes, ret_bytes, true);
 }
 
+/* The victim looks itself: what it was given stays as it is while it works on it. */
+static int next_and_read_twice(void *context, uint32_t *ret_channel, uint32_t *ret_function,
+                               size_t *ret_bytes)
+{
+    const struct cvm_cell_calls *c = context;
+    static uint8_t seen[1 << 20];
+    int r = next(context, ret_channel, ret_function, ret_bytes);
+    if (r != 1)
+        return r;
+    const uint8_t *region = find(c->engine.exports, c->engine.n_exports, *ret_channel)->region;
+    size_t n = *ret_bytes < sizeof seen ? *ret_bytes : sizeof seen;
+    memcpy(seen, region, n);
+    wait_ms(3);
+    if (memcmp(seen, region, n) != 0)
+        _exit(3);
+    return 1;
+}
+
 /* -------------------------------------------------------------- out of turn */
 
 /* One more message before the right one, or in its place. */
@@ -403,6 +421,7 @@ static const struct lie lies[] = {
     {"write-meanwhile", .next = write_meanwhile},
     {"scribble-content", .before = never_wait, .call = call_scribble_content},
     {"scribble-count", .before = never_wait, .call = call_scribble_count},
+    {"read-twice", .next = next_and_read_twice},
     {"call-twice", .call = call_twice},
     {"call-other-channel", .call = call_other_channel},
     {"call-far-channel", .call = call_far_channel},
