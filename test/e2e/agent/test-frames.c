@@ -279,11 +279,13 @@ static void test_never_reads(void **state)
     }
     assert_true(sent < (64u << 20));
 #ifndef CVM_TEST_SANITIZED
-    CVM_AUTO_FREE char *path = cvm_printf("/proc/%d/statm", (int)world_agent(&w));
-    CVM_AUTO_FCLOSE FILE *f = fopen(path, "re");
-    long pages = 0, resident = 0;
-    assert_int_equal(fscanf(f, "%ld %ld", &pages, &resident), 2);
-    assert_true(resident * 4096 < (16 << 20));
+    if (!world_is_machine()) {
+        CVM_AUTO_FREE char *path = cvm_printf("/proc/%d/statm", (int)world_agent(&w));
+        CVM_AUTO_FCLOSE FILE *f = fopen(path, "re");
+        long pages = 0, resident = 0;
+        assert_int_equal(fscanf(f, "%ld %ld", &pages, &resident), 2);
+        assert_true(resident * 4096 < (16 << 20));
+    }
 #endif
     close(fd);
     world_connect(&w);
