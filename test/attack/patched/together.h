@@ -10,7 +10,7 @@
 
 #define THINGS "test:calls/things@1.0.0"
 #define CHAIN "test:calls/chain@1.0.0"
-#define WALL_MS 2000 /* for what waits for ever */
+#define WALL_MS 1000 /* for what waits for ever */
 
 #define PATCHED_IMAGE CVM_BINARY_DIR "/patched-image"
 
