@@ -135,7 +135,7 @@ static bool has(const struct cvm_engine_channel *c, size_t from, int byte)
 
 #define CALLEES 0xaa
 #define CALLERS 0x55
-#define STEP_MS 1000
+#define STEP_MS 500
 
 /* Between ringing and the reply it looks for what the callee writes meanwhile (write_meanwhile),
  * and writes itself. Only the reply's own bytes may come. */
