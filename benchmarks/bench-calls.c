@@ -14,7 +14,7 @@
 #include "guest-agent/engine/cvm-engine.h"
 
 #define REGION (2u << 20)
-#define ROUNDS 5
+#define ROUNDS 30
 
 static _Alignas(64) uint8_t region[3][REGION], copy[REGION];
 
@@ -41,7 +41,7 @@ struct bench {
 
 static uint32_t times_of(const struct job *j)
 {
-    return j->bytes > 100000 ? 300 : j->bytes ? 3000 : 30000;
+    return j->bytes > 100000 ? 30 : j->bytes ? 500 : 10000;
 }
 
 static void put32(uint8_t *at, uint32_t n)
@@ -146,7 +146,7 @@ static void plain_copy(uint32_t bytes)
     char what[48];
     double best = 1;
     for (int round = 0; round <= ROUNDS; round++) {
-        int times = bytes > 100000 ? 300 : 3000;
+        int times = bytes > 100000 ? 30 : 500;
         double start = bench_now();
         for (int i = 0; i < times; i++) {
             memcpy(copy, region[0], bytes);

@@ -97,9 +97,7 @@ void cli_progress_end(struct cli_progress *p);
  * Returns out. */
 char *cli_plain(const char *text, char *out, size_t size);
 
-/* Milliseconds and seconds. */
-int64_t cli_now_ms(void); /* monotonic */
-int64_t cli_now(void);    /* since 1970 */
+int64_t cli_now(void); /* seconds since 1970 */
 /* "2026-11-21 11:17 UTC". */
 char *cli_time_text(int64_t seconds, char out[32]);
 /* "1.5 MiB". */

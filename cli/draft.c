@@ -66,7 +66,6 @@ static int put_item(json_t *draft, json_t *row, const char *owner, unsigned *unu
                     struct cvm_error *err)
 {
     struct cvm_json_reader r;
-    char digest[CVM_DIGEST_TEXT];
     cvm_json_begin(&r, row, "offer.items[]", err);
     struct cvm_digest d = cvm_json_digest(&r, "digest");
     const char *id = cvm_json_string(&r, "id"), *padding = cvm_json_string(&r, "padding");
@@ -81,7 +80,7 @@ static int put_item(json_t *draft, json_t *row, const char *owner, unsigned *unu
         return 0;
     }
     json_object_set_new(item, "owner", json_string(owner));
-    json_object_set_new(item, "digest", json_string(cvm_digest_text(&d, digest)));
+    json_object_set_new(item, "digest", cvm_json_of_digest(&d));
     json_object_set_new(item, "max_bytes", json_integer(max));
     if (strcmp(padding, "max") == 0)
         json_object_del(item, "padding");

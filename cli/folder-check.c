@@ -196,12 +196,9 @@ static void check_acts(struct work *w)
         add_row(w, "acts", 1, NULL, "there is no folder acts");
         return;
     }
-    const char *p = (const char *)w->lines.data, *end = p + w->lines.len;
-    while (p < end) {
-        const char *line_end = memchr(p, '\n', (size_t)(end - p));
-        size_t len = (size_t)((line_end ? line_end : end) - p);
-        CVM_AUTO_JSON json_t *entry = json_loadb(p, len, 0, NULL);
-        p += len + 1;
+    size_t at = 0;
+    for (json_t *next; (next = cvm_transcript_entry(&w->lines, &at));) {
+        CVM_AUTO_JSON json_t *entry = next;
         const char *kind = json_string_value(json_object_get(entry, "act"));
         if (!kind)
             continue;

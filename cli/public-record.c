@@ -70,14 +70,11 @@ static int get_act(struct cli_actor *a, const json_t *entry, struct cvm_error *e
 
 static int get_acts(struct cli_actor *a, const struct cvm_buf *lines, struct cvm_error *err)
 {
-    const char *p = (const char *)lines->data, *end = p + lines->len;
-    while (p < end) {
-        const char *line_end = memchr(p, '\n', (size_t)(end - p));
-        size_t len = (size_t)((line_end ? line_end : end) - p);
-        CVM_AUTO_JSON json_t *entry = json_loadb(p, len, 0, NULL);
+    size_t at = 0;
+    for (json_t *next; (next = cvm_transcript_entry(lines, &at));) {
+        CVM_AUTO_JSON json_t *entry = next;
         if (json_object_get(entry, "act"))
             CVM_GUARD(get_act(a, entry, err));
-        p += len + 1;
     }
     return 0;
 }

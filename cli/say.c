@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "cli/cli.h"
+#include "core/base/clock.h"
 
 /*
  * How many bytes at p drive a terminal instead of being shown by it: C0 but the end of a line, DEL,
@@ -125,13 +126,6 @@ char *cli_plain(const char *text, char *out, size_t size)
     return out;
 }
 
-int64_t cli_now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 int64_t cli_now(void)
 {
     return time(NULL);
@@ -164,20 +158,20 @@ char *cli_size_text(uint64_t bytes, char out[24])
 struct cli_progress cli_progress_start(const struct cli *c, const char *what)
 {
     return (struct cli_progress){
-        .on = !c->json && isatty(STDERR_FILENO), .what = what, .next_ms = cli_now_ms() + 200};
+        .on = !c->json && isatty(STDERR_FILENO), .what = what, .next_ms = cvm_now_ms() + 200};
 }
 
 void cli_progress_update(void *progress, uint64_t done, uint64_t total)
 {
     struct cli_progress *p = progress;
-    if (!p || !p->on || !total || cli_now_ms() < p->next_ms)
+    if (!p || !p->on || !total || cvm_now_ms() < p->next_ms)
         return;
     static const char FULL[] = "########################", EMPTY[] = "                        ";
     int width = (int)sizeof FULL - 1, part = (int)(width * (double)done / (double)total);
     char a[24], b[24];
     fprintf(stderr, "\r%-12.40s [%.*s%.*s] %s of %s ", p->what, part, FULL, width - part, EMPTY,
             cli_size_text(done, a), cli_size_text(total, b));
-    p->next_ms = cli_now_ms() + 100;
+    p->next_ms = cvm_now_ms() + 100;
     p->drawn = true;
 }
 

@@ -7,6 +7,7 @@
 
 #include "cli/acts.h"
 #include "cli/file.h"
+#include "core/base/clock.h"
 #include "core/record/transcript.h"
 #include "core/seal/item.h"
 
@@ -53,12 +54,9 @@ static int count_accepted(struct sender *s, struct cvm_error *err)
         cvm_printf("/v1/collaborations/%s/transcript", s->a.co.manifest->collaboration);
     CVM_GUARD(cli_client_call(&s->a.client, "GET", path, NULL, NULL, &lines, NULL, err));
     CVM_GUARD(cvm_transcript_check(s->a.co.manifest, lines.data, lines.len, t, err));
-    const char *p = (const char *)lines.data, *end = p + lines.len;
-    while (p < end) {
-        const char *line_end = memchr(p, '\n', (size_t)(end - p));
-        size_t len = (size_t)((line_end ? line_end : end) - p);
-        CVM_AUTO_JSON json_t *entry = json_loadb(p, len, 0, NULL);
-        p += len + 1;
+    size_t at = 0;
+    for (json_t *next; (next = cvm_transcript_entry(&lines, &at));) {
+        CVM_AUTO_JSON json_t *entry = next;
         const char *kind = json_string_value(json_object_get(entry, "act"));
         const char *who = json_string_value(json_object_get(entry, "participant"));
         if (!kind || strcmp(kind, "item") != 0 || strcmp(who, cli_my_id(&s->a.co)) != 0)
@@ -73,10 +71,10 @@ static int count_accepted(struct sender *s, struct cvm_error *err)
  * spent nothing, not even its number. */
 static int send_patiently(struct sender *s, struct cvm_error *err)
 {
-    int64_t end = cli_now_ms() + s->wait_ms, pause = 50;
+    int64_t end = cvm_now_ms() + s->wait_ms, pause = 50;
     struct cvm_error refused = {0};
     while (cli_act_send(&s->a, s->a.record.seq, NULL, &refused) < 0) {
-        if (refused.code != CVM_E_STREAM_FULL || cli_now_ms() + pause > end) {
+        if (refused.code != CVM_E_STREAM_FULL || cvm_now_ms() + pause > end) {
             *err = refused;
             return -1;
         }

@@ -163,6 +163,7 @@ int cvm_json_write(const json_t *value, struct cvm_buf *out, struct cvm_error *e
         write_string(json_string_value(value), json_string_length(value), out);
         return 0;
     case JSON_INTEGER:
+        CVM_GUARD(check_value(value, 0, err));
         snprintf(number, sizeof number, "%lld", (long long)json_integer_value(value));
         cvm_buf_append_str(out, number);
         return 0;
@@ -297,6 +298,12 @@ json_t *cvm_json_object(struct cvm_json_reader *r, const char *name)
 json_t *cvm_json_any(struct cvm_json_reader *r, const char *name)
 {
     return get(r, name, true);
+}
+
+json_t *cvm_json_of_digest(const struct cvm_digest *d)
+{
+    char text[CVM_DIGEST_TEXT];
+    return json_string(cvm_digest_text(d, text));
 }
 
 struct cvm_digest cvm_json_digest(struct cvm_json_reader *r, const char *name)

@@ -24,8 +24,11 @@ json_t *cvm_json_parse(const void *data, size_t len, struct cvm_error *err) CVM_
  * offset. */
 json_t *cvm_json_parse_canonical(const void *data, size_t len, struct cvm_error *err) CVM_MUST_USE;
 
-/* Appends the canonical form. The value must be of the restricted kind (else CVM_E_JSON_TYPE). */
+/* Appends the canonical form. The value must be of the restricted kind (else CVM_E_JSON_TYPE or
+ * CVM_E_JSON_NUMBER). */
 int cvm_json_write(const json_t *value, struct cvm_buf *out, struct cvm_error *err) CVM_MUST_USE;
+
+json_t *cvm_json_of_digest(const struct cvm_digest *d); /* an owned string, "sha256:" + hex */
 
 /*
  * Reading an object by its declared members. `path` is for messages ("data[2]"). A reader remembers

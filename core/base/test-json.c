@@ -129,6 +129,13 @@ static void writer_refuses(void **state)
     assert_int_equal(err.code, CVM_E_JSON_TYPE);
     assert_int_equal(cvm_json_write(null, &out, &err), -1);
     assert_int_equal(cvm_json_write(NULL, &out, &err), -1);
+    CVM_AUTO_JSON json_t *most = json_integer(CVM_JSON_INT_MAX),
+                         *large = json_pack("{s:[I]}", "n", (json_int_t)CVM_JSON_INT_MAX + 1),
+                         *negative = json_integer(-CVM_JSON_INT_MAX - 1);
+    assert_int_equal(cvm_json_write(most, &out, &err), 0);
+    assert_int_equal(cvm_json_write(large, &out, &err), -1);
+    assert_int_equal(err.code, CVM_E_JSON_NUMBER);
+    assert_int_equal(cvm_json_write(negative, &out, &err), -1);
 }
 
 /* One reader over one object; gives the code of its end. */

@@ -116,12 +116,6 @@ int cvm_bundle_parse(const void *data, size_t len, struct cvm_bundle *ret, struc
     return 0;
 }
 
-static json_t *digest_json(const struct cvm_digest *d)
-{
-    char text[CVM_DIGEST_TEXT];
-    return json_string(cvm_digest_text(d, text));
-}
-
 static json_t *b64u_json(const void *data, size_t len)
 {
     CVM_AUTO_FREE char *text = cvm_b64u(data, len);
@@ -138,19 +132,19 @@ int cvm_bundle_write(const struct cvm_bundle *b, struct cvm_buf *out, struct cvm
     json_object_set_new(session, "sign", cvm_jwk(&b->sign, CVM_ED25519));
     json_object_set_new(session, "seal", cvm_jwk(&b->seal, CVM_X25519));
     json_object_set_new(transcript, "n", json_integer((json_int_t)b->transcript_n));
-    json_object_set_new(transcript, "head", digest_json(&b->transcript_head));
+    json_object_set_new(transcript, "head", cvm_json_of_digest(&b->transcript_head));
 
     json_object_set_new(o, "version", json_integer(1));
     json_object_set_new(o, "platform", json_string(b->platform));
     json_object_set_new(o, "report", b64u_json(b->report.data, b->report.len));
     json_object_set_new(o, "certificates", certificates);
     json_object_set_new(o, "session", session);
-    json_object_set_new(o, "manifest", digest_json(&b->manifest));
+    json_object_set_new(o, "manifest", cvm_json_of_digest(&b->manifest));
     json_object_set_new(o, "transcript", transcript);
     if (b->nonce_len) {
         json_t *path = json_object(), *hashes = json_array();
         for (uint32_t i = 0; i < b->path.n; i++)
-            json_array_append_new(hashes, digest_json(&b->path.hashes[i]));
+            json_array_append_new(hashes, cvm_json_of_digest(&b->path.hashes[i]));
         json_object_set_new(path, "index", json_integer(b->path.index));
         json_object_set_new(path, "size", json_integer(b->path.size));
         json_object_set_new(path, "hashes", hashes);

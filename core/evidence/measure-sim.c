@@ -45,8 +45,8 @@ void cvm_measure_sim(const struct cvm_sim_image *image, uint32_t vcpus, uint8_t 
     cvm_sha384(l.data, l.len, out);
 }
 
-/* A descriptor, -1 on failure. Without O_NONBLOCK a pipe would hold the caller for ever. */
-static int open_at(int dir, const char *folder, const char *name, struct cvm_error *err)
+/* Without O_NONBLOCK a pipe would hold the caller for ever. */
+int cvm_measure_open(int dir, const char *folder, const char *name, struct cvm_error *err)
 {
     CVM_AUTO_CLOSE int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
@@ -61,7 +61,7 @@ static int open_at(int dir, const char *folder, const char *name, struct cvm_err
 static int measure_at(int dir, const char *folder, const char *name, uint8_t ret[CVM_SHA384_LEN],
                       struct cvm_error *err)
 {
-    CVM_AUTO_CLOSE int fd = open_at(dir, folder, name, err);
+    CVM_AUTO_CLOSE int fd = cvm_measure_open(dir, folder, name, err);
     CVM_GUARD(fd);
     return cvm_measure_fd(fd, ret, err);
 }
@@ -82,7 +82,7 @@ int cvm_measure_sim_folder(const char *folder, uint32_t vcpus, uint8_t ret[CVM_S
 static int measure_cmdline(int dir, const char *folder, const char *name,
                            uint8_t ret[CVM_SHA384_LEN], struct cvm_error *err)
 {
-    CVM_AUTO_CLOSE int fd = open_at(dir, folder, name, err);
+    CVM_AUTO_CLOSE int fd = cvm_measure_open(dir, folder, name, err);
     CVM_GUARD(fd);
     char text[CVM_SIM_CMDLINE_MAX + 2];
     size_t len = 0;

@@ -21,6 +21,9 @@ struct cvm_sim_image {
     uint8_t program[CVM_SIM_PROGRAMS][CVM_SHA384_LEN];
 };
 
+/* Opens a regular file of a folder, also by its name for messages; no link. -1 on failure. */
+int cvm_measure_open(int dir, const char *folder, const char *name,
+                     struct cvm_error *err) CVM_MUST_USE;
 /* Reads a descriptor from its first byte to its end (position is moved) and hashes it with SHA-384.
  */
 int cvm_measure_fd(int fd, uint8_t ret[CVM_SHA384_LEN], struct cvm_error *err) CVM_MUST_USE;

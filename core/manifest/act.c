@@ -48,12 +48,6 @@ static void set_text(json_t *o, const char *name, const char *text)
     json_object_set_new(o, name, json_string(text));
 }
 
-static void set_digest(json_t *o, const char *name, const struct cvm_digest *d)
-{
-    char text[CVM_DIGEST_TEXT];
-    set_text(o, name, cvm_digest_text(d, text));
-}
-
 static void write_release(const struct cvm_manifest *m, const struct cvm_act *act, json_t *o)
 {
     CVM_AUTO_FREE char *nonce = cvm_b64u(act->nonce, act->nonce_len);
@@ -114,7 +108,7 @@ static void write_approve(const struct cvm_manifest *m, const struct cvm_act *ac
     set_text(o, "output", m->outputs[act->output].id);
     json_t *t = json_object();
     json_object_set_new(t, "n", json_integer((json_int_t)act->transcript_n));
-    set_digest(t, "head", &act->transcript_head);
+    json_object_set_new(t, "head", cvm_json_of_digest(&act->transcript_head));
     json_object_set_new(o, "transcript", t);
 }
 
@@ -229,7 +223,7 @@ int cvm_act_make(const struct cvm_manifest *m, const struct cvm_digest *session,
     char kid[CVM_KID_TEXT];
     CVM_AUTO_JSON json_t *o = json_object();
     json_object_set_new(o, "version", json_integer(1));
-    set_digest(o, "manifest", &m->digest);
+    json_object_set_new(o, "manifest", cvm_json_of_digest(&m->digest));
     set_text(o, "session", cvm_kid_text(session, kid));
     set_text(o, "participant", p->id);
     json_object_set_new(o, "seq", json_integer((json_int_t)act->seq));

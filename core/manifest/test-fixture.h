@@ -33,9 +33,8 @@ FIXTURE json_t *fixture_jwk(int n, enum cvm_curve curve)
 
 FIXTURE json_t *fixture_digest(const char *of)
 {
-    char text[CVM_DIGEST_TEXT];
     struct cvm_digest d = cvm_sha256(of, strlen(of));
-    return json_string(cvm_digest_text(&d, text));
+    return cvm_json_of_digest(&d);
 }
 
 /* The share of participant n is SHA-256 of "2cvm test share <n>". */
@@ -48,14 +47,13 @@ FIXTURE struct cvm_digest fixture_share(int n)
 
 FIXTURE json_t *fixture_participant(int n, const char *id, const char *name)
 {
-    char text[CVM_DIGEST_TEXT];
     struct cvm_digest share = fixture_share(n), seed = cvm_seed_commitment(share.b);
     json_t *o = json_object();
     json_object_set_new(o, "id", json_string(id));
     json_object_set_new(o, "name", json_string(name));
     json_object_set_new(o, "sign", fixture_jwk(n, CVM_ED25519));
     json_object_set_new(o, "seal", fixture_jwk(n, CVM_X25519));
-    json_object_set_new(o, "seed", json_string(cvm_digest_text(&seed, text)));
+    json_object_set_new(o, "seed", cvm_json_of_digest(&seed));
     return o;
 }
 

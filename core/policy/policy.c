@@ -139,6 +139,10 @@ static void count_act(struct cvm_policy_state *s, const struct cvm_policy_reques
   assigns s->phase, s->seq[q->participant], s->acts[q->participant], s->released;
   ensures decided: \result == CVM_OK <==> cvm_takes_release(*r, \old(*s), *q);
   ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures does: \result == CVM_OK ==> cvm_act_done(\old(*s), *q, *s) &&
+    cvm_bit(s->released, q->participant) && cvm_filled(*r, *s);
+  ensures only: \forall integer p; 0 <= p < 32 && p != q->participant ==>
+    (cvm_bit(s->released, p) <==> cvm_bit(\old(s->released), p));
   ensures kept: cvm_inv(*r, *s);
   ensures grows: cvm_grows(\old(*s), *s);
 */
@@ -161,6 +165,11 @@ static enum cvm_code act_release(const struct cvm_policy_rules *r, struct cvm_po
   assigns s->approved[q->output], s->seq[q->participant], s->acts[q->participant];
   ensures decided: \result == CVM_OK <==> cvm_takes_approve(*r, \old(*s), *q);
   ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures does: \result == CVM_OK ==> cvm_act_done(\old(*s), *q, *s) &&
+    cvm_bit(s->approved[q->output], q->participant);
+  ensures only: \forall integer o, p; 0 <= o < 64 && 0 <= p < 32 &&
+    (o != q->output || p != q->participant) ==>
+    (cvm_bit(s->approved[o], p) <==> cvm_bit(\old(*s).approved[o], p));
   ensures kept: cvm_inv(*r, *s);
   ensures grows: cvm_grows(\old(*s), *s);
 */
@@ -187,6 +196,9 @@ static enum cvm_code act_approve(const struct cvm_policy_rules *r, struct cvm_po
   assigns s->time[q->participant], s->latest, s->seq[q->participant], s->acts[q->participant];
   ensures decided: \result == CVM_OK <==> cvm_takes_time(*r, \old(*s), *q);
   ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures does: \result == CVM_OK ==> cvm_act_done(\old(*s), *q, *s) &&
+    s->time[q->participant] == q->time &&
+    s->latest == (q->time > \old(s->latest) ? q->time : \old(s->latest));
   ensures kept: cvm_inv(*r, *s);
   ensures grows: cvm_grows(\old(*s), *s);
 */
@@ -209,7 +221,8 @@ static enum cvm_code act_time(const struct cvm_policy_rules *r, struct cvm_polic
   requires cvm_inv_phase(*s);
   assigns s->phase, s->reason;
   ensures decided: \result == CVM_OK <==> \old(s->phase) <= CVM_PHASE_WAITING;
-  ensures aborts: \result == CVM_OK ==> s->phase == CVM_PHASE_ABORTED;
+  ensures aborts: \result == CVM_OK ==> s->phase == CVM_PHASE_ABORTED &&
+    s->reason == (reason == CVM_OK ? CVM_E_INTERNAL : reason);
   ensures refused: \result != CVM_OK ==> *s == \old(*s);
   ensures kept: \forall struct cvm_policy_rules any;
     cvm_rules_valid(any) && cvm_inv(any, \old(*s)) ==> cvm_inv(any, *s);
@@ -229,7 +242,8 @@ static enum cvm_code fault(struct cvm_policy_state *s, enum cvm_code reason)
   requires cvm_rules_valid(*r) && cvm_inv(*r, *s);
   assigns s->phase, s->reason, s->seq[q->participant], s->acts[q->participant];
   ensures decided: \result == CVM_OK <==> cvm_acts(*r, \old(*s), *q);
-  ensures aborts: \result == CVM_OK ==> s->phase == CVM_PHASE_ABORTED;
+  ensures aborts: \result == CVM_OK ==> s->phase == CVM_PHASE_ABORTED &&
+    s->reason == CVM_E_ABORTED && cvm_act_done(\old(*s), *q, *s);
   ensures refused: \result != CVM_OK ==> *s == \old(*s);
   ensures kept: cvm_inv(*r, *s);
   ensures grows: cvm_grows(\old(*s), *s);
@@ -252,7 +266,8 @@ static enum cvm_code act_abort(const struct cvm_policy_rules *r, struct cvm_poli
   requires cvm_rules_valid(*r) && cvm_inv(*r, *s);
   assigns s->phase, s->reason, s->seq[q->participant], s->acts[q->participant];
   ensures decided: \result == CVM_OK <==> cvm_takes_withdraw(*r, \old(*s), *q);
-  ensures aborts: \result == CVM_OK ==> s->phase == CVM_PHASE_ABORTED;
+  ensures aborts: \result == CVM_OK ==> s->phase == CVM_PHASE_ABORTED &&
+    s->reason == CVM_E_WITHDRAWN && cvm_act_done(\old(*s), *q, *s);
   ensures refused: \result != CVM_OK ==> *s == \old(*s);
   ensures kept: cvm_inv(*r, *s);
   ensures grows: cvm_grows(\old(*s), *s);
@@ -277,6 +292,10 @@ static enum cvm_code act_withdraw(const struct cvm_policy_rules *r, struct cvm_p
   assigns s->phase, s->admitted[q->item / 64];
   ensures decided: \result == CVM_OK <==> cvm_wants(*r, \old(*s), q->item);
   ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures does: \result == CVM_OK ==> (q->kind == CVM_REQUEST_ITEM_ADMITTED
+    ? cvm_admitted(*s, q->item) && cvm_filled(*r, *s) : *s == \old(*s));
+  ensures only: \forall integer i; 0 <= i < CVM_POLICY_ITEMS && i != q->item ==>
+    (cvm_admitted(*s, i) <==> cvm_admitted(\old(*s), i));
   ensures kept: cvm_inv(*r, *s);
   ensures grows: cvm_grows(\old(*s), *s);
 */
@@ -324,6 +343,9 @@ static enum cvm_code run(const struct cvm_policy_rules *r, struct cvm_policy_sta
   assigns s->started;
   ensures decided: \result == CVM_OK <==> cvm_takes_started(*r, \old(*s), c);
   ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures does: \result == CVM_OK ==> cvm_bit(s->started, c);
+  ensures only: \forall integer k; 0 <= k < 64 && k != c ==>
+    (cvm_bit(s->started, k) <==> cvm_bit(\old(s->started), k));
   ensures kept: cvm_inv(*r, *s);
   ensures grows: cvm_grows(\old(*s), *s);
 */
@@ -358,6 +380,9 @@ static enum cvm_code ended_badly(const struct cvm_policy_rules *r, struct cvm_po
   requires cvm_rules_valid(*r) && cvm_inv(*r, *s) && cvm_takes_ended(*r, *s, c);
   assigns s->phase, s->ended_ok;
   ensures done: \result == CVM_OK;
+  ensures does: cvm_ended(*r, *s, c, 1);
+  ensures only: \forall integer k; 0 <= k < 64 && k != c ==>
+    (cvm_bit(s->ended_ok, k) <==> cvm_bit(\old(s->ended_ok), k));
   ensures kept: cvm_inv(*r, *s);
   ensures grows: cvm_grows(\old(*s), *s);
 */
@@ -373,6 +398,9 @@ static enum cvm_code ended_well(const struct cvm_policy_rules *r, struct cvm_pol
   assigns s->phase, s->result, s->ended_ok;
   ensures decided: \result == CVM_OK <==> cvm_takes_ended(*r, \old(*s), c);
   ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures does: \result == CVM_OK ==> cvm_ended(*r, *s, c, ok);
+  ensures only: \forall integer k; 0 <= k < 64 && k != c ==>
+    (cvm_bit(s->ended_ok, k) <==> cvm_bit(\old(s->ended_ok), k));
   ensures kept: cvm_inv(*r, *s);
   ensures grows: cvm_grows(\old(*s), *s);
 */
@@ -411,7 +439,8 @@ static enum cvm_code spend(const struct cvm_policy_rules *r, struct cvm_policy_s
   requires cvm_rules_valid(*r) && cvm_inv(*r, *s);
   assigns s->spent[q->channel];
   ensures decided: \result == CVM_OK <==> cvm_takes_call(*r, \old(*s), *q, reply != 0 ? 1 : 0);
-  ensures opens: \result == CVM_OK ==> s->spent[q->channel].open == (reply != 0 ? 0 : 1);
+  ensures does: \result == CVM_OK ==>
+    cvm_carried(\old(*s), *q, *s, reply != 0 ? 0 : 1, reply != 0 ? 0 : 1);
   ensures refused: \result != CVM_OK ==> *s == \old(*s);
   ensures kept: cvm_inv(*r, *s);
   ensures grows: cvm_grows(\old(*s), *s);
@@ -433,6 +462,8 @@ static enum cvm_code call(const struct cvm_policy_rules *r, struct cvm_policy_st
   assigns s->spent[q->channel];
   ensures decided: \result == CVM_OK <==> cvm_takes_stream(*r, \old(*s), *q);
   ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures does: \result == CVM_OK ==>
+    cvm_carried(\old(*s), *q, *s, 0, \old(*s).spent[q->channel].open);
   ensures kept: cvm_inv(*r, *s);
   ensures grows: cvm_grows(\old(*s), *s);
 */
@@ -475,6 +506,8 @@ static enum cvm_code release_outputs(const struct cvm_policy_rules *r, struct cv
   assigns s->spent[q->channel], s->seq[q->participant], s->acts[q->participant];
   ensures decided: \result == CVM_OK <==> cvm_takes_item(*r, \old(*s), *q);
   ensures refused: \result != CVM_OK ==> *s == \old(*s);
+  ensures does: \result == CVM_OK ==> cvm_act_done(\old(*s), *q, *s) &&
+    cvm_carried(\old(*s), *q, *s, 1, q->last != 0 ? 1 : 0);
   ensures kept: cvm_inv(*r, *s);
   ensures grows: cvm_grows(\old(*s), *s);
 */
@@ -495,6 +528,7 @@ static enum cvm_code act_item(const struct cvm_policy_rules *r, struct cvm_polic
   requires cvm_inv_phase(*s);
   assigns s->phase;
   ensures decided: \result == CVM_OK <==> \old(s->phase) == CVM_PHASE_RELEASING;
+  ensures closes: \result == CVM_OK ==> s->phase == CVM_PHASE_CLOSED;
   ensures refused: \result != CVM_OK ==> *s == \old(*s);
   ensures kept: \forall struct cvm_policy_rules any;
     cvm_rules_valid(any) && cvm_inv(any, \old(*s)) ==> cvm_inv(any, *s);

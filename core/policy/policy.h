@@ -367,6 +367,93 @@ struct cvm_policy_request {
     (q.kind == CVM_REQUEST_FAULT && s.phase <= CVM_PHASE_WAITING);
 */
 
+/*
+ * What a request that is taken does, cvm_does, and what only such a request may change, cvm_only.
+ */
+/*@
+  predicate cvm_act_done(struct cvm_policy_state a, struct cvm_policy_request q,
+                         struct cvm_policy_state b) =
+    b.seq[q.participant] == q.seq && b.acts[q.participant] == a.acts[q.participant] + 1;
+  predicate cvm_carried(struct cvm_policy_state a, struct cvm_policy_request q,
+                        struct cvm_policy_state b, integer calls, integer open) =
+    b.spent[q.channel].calls == a.spent[q.channel].calls + calls &&
+    b.spent[q.channel].bytes == a.spent[q.channel].bytes + q.bytes &&
+    b.spent[q.channel].open == open;
+  predicate cvm_filled(struct cvm_policy_rules r, struct cvm_policy_state b) =
+    cvm_all_released(r, b) && cvm_all_admitted(r, b) ? b.phase == CVM_PHASE_SEALED
+                                                     : b.phase == CVM_PHASE_FILLING;
+  predicate cvm_ended(struct cvm_policy_rules r, struct cvm_policy_state b, integer c,
+                      integer ok) =
+    ok != 0 ? cvm_bit(b.ended_ok, c) && (cvm_all_ended(r, b) ? b.phase == CVM_PHASE_WAITING
+                                                             : b.phase == CVM_PHASE_RUNNING)
+            : b.phase == CVM_PHASE_RELEASING && b.result == CVM_RESULT_FAILED;
+
+  predicate cvm_does(struct cvm_policy_rules r, struct cvm_policy_state a,
+                     struct cvm_policy_request q, struct cvm_policy_state b) =
+    (CVM_REQUEST_ACT_RELEASE <= q.kind <= CVM_REQUEST_ACT_ITEM ==> cvm_act_done(a, q, b)) &&
+    (q.kind == CVM_REQUEST_LOCK ==> b.phase == CVM_PHASE_LOCKED) &&
+    (q.kind == CVM_REQUEST_CHALLENGE ==> b.nonces == a.nonces + q.nonces) &&
+    (q.kind == CVM_REQUEST_ACT_RELEASE ==>
+      cvm_bit(b.released, q.participant) && cvm_filled(r, b)) &&
+    (q.kind == CVM_REQUEST_ACT_APPROVE ==> cvm_bit(b.approved[q.output], q.participant)) &&
+    (q.kind == CVM_REQUEST_ACT_TIME ==> b.time[q.participant] == q.time &&
+      b.latest == (q.time > a.latest ? q.time : a.latest)) &&
+    (q.kind == CVM_REQUEST_ACT_WITHDRAW ==>
+      b.phase == CVM_PHASE_ABORTED && b.reason == CVM_E_WITHDRAWN) &&
+    (q.kind == CVM_REQUEST_ACT_ABORT ==>
+      b.phase == CVM_PHASE_ABORTED && b.reason == CVM_E_ABORTED) &&
+    (q.kind == CVM_REQUEST_ACT_ITEM ==> cvm_carried(a, q, b, 1, q.last != 0 ? 1 : 0)) &&
+    (q.kind == CVM_REQUEST_ITEM_ADMITTED ==> cvm_admitted(b, q.item) && cvm_filled(r, b)) &&
+    (q.kind == CVM_REQUEST_ITEM_REFUSED ==> a == b) &&
+    (q.kind == CVM_REQUEST_RUN ==> b.run != 0 && b.phase == CVM_PHASE_RUNNING) &&
+    (q.kind == CVM_REQUEST_COMPONENT_STARTED ==> cvm_bit(b.started, q.component)) &&
+    (q.kind == CVM_REQUEST_COMPONENT_ENDED ==> cvm_ended(r, b, q.component, q.ok)) &&
+    (q.kind == CVM_REQUEST_CALL ==> cvm_carried(a, q, b, 1, 1)) &&
+    (q.kind == CVM_REQUEST_CALL_REPLY ==> cvm_carried(a, q, b, 0, 0)) &&
+    (q.kind == CVM_REQUEST_STREAM ==> cvm_carried(a, q, b, 0, a.spent[q.channel].open)) &&
+    (q.kind == CVM_REQUEST_RELEASE_OUTPUTS ==>
+      b.phase == CVM_PHASE_RELEASING && b.result == CVM_RESULT_COMPLETED) &&
+    (q.kind == CVM_REQUEST_CLOSE ==> b.phase == CVM_PHASE_CLOSED) &&
+    (q.kind == CVM_REQUEST_FAULT ==> b.phase == CVM_PHASE_ABORTED &&
+      b.reason == (q.reason == CVM_OK ? CVM_E_INTERNAL : q.reason));
+
+  predicate cvm_only(struct cvm_policy_state a, struct cvm_policy_request q,
+                     struct cvm_policy_state b) =
+    (q.kind == CVM_REQUEST_CHALLENGE || q.kind == CVM_REQUEST_ACT_APPROVE ||
+      q.kind == CVM_REQUEST_ACT_TIME || q.kind == CVM_REQUEST_ACT_ITEM ||
+      q.kind == CVM_REQUEST_COMPONENT_STARTED || q.kind == CVM_REQUEST_CALL ||
+      q.kind == CVM_REQUEST_CALL_REPLY || q.kind == CVM_REQUEST_STREAM ==> a.phase == b.phase) &&
+    (q.kind != CVM_REQUEST_CHALLENGE ==> a.nonces == b.nonces) &&
+    (q.kind != CVM_REQUEST_RUN ==> a.run == b.run) &&
+    (q.kind != CVM_REQUEST_ACT_TIME ==> a.latest == b.latest) &&
+    (q.kind != CVM_REQUEST_COMPONENT_ENDED && q.kind != CVM_REQUEST_RELEASE_OUTPUTS ==>
+      a.result == b.result) &&
+    (\forall integer p; 0 <= p < 32 &&
+      (q.kind != CVM_REQUEST_ACT_RELEASE || p != q.participant) ==>
+      (cvm_bit(b.released, p) <==> cvm_bit(a.released, p))) &&
+    (\forall integer i; 0 <= i < CVM_POLICY_ITEMS &&
+      (q.kind != CVM_REQUEST_ITEM_ADMITTED || i != q.item) ==>
+      (cvm_admitted(b, i) <==> cvm_admitted(a, i))) &&
+    (\forall integer c; 0 <= c < 64 &&
+      (q.kind != CVM_REQUEST_COMPONENT_STARTED || c != q.component) ==>
+      (cvm_bit(b.started, c) <==> cvm_bit(a.started, c))) &&
+    (\forall integer c; 0 <= c < 64 &&
+      (q.kind != CVM_REQUEST_COMPONENT_ENDED || c != q.component) ==>
+      (cvm_bit(b.ended_ok, c) <==> cvm_bit(a.ended_ok, c))) &&
+    (\forall integer p; 0 <= p < 32 && (q.kind < CVM_REQUEST_ACT_RELEASE ||
+      q.kind > CVM_REQUEST_ACT_ITEM || p != q.participant) ==>
+      a.seq[p] == b.seq[p] && a.acts[p] == b.acts[p]) &&
+    (\forall integer p; 0 <= p < 32 &&
+      (q.kind != CVM_REQUEST_ACT_TIME || p != q.participant) ==> a.time[p] == b.time[p]) &&
+    (\forall integer o, p; 0 <= o < 64 && 0 <= p < 32 &&
+      (q.kind != CVM_REQUEST_ACT_APPROVE || o != q.output || p != q.participant) ==>
+      (cvm_bit(b.approved[o], p) <==> cvm_bit(a.approved[o], p))) &&
+    (\forall integer c; 0 <= c < CVM_POLICY_CHANNELS &&
+      ((q.kind != CVM_REQUEST_CALL && q.kind != CVM_REQUEST_CALL_REPLY &&
+        q.kind != CVM_REQUEST_STREAM && q.kind != CVM_REQUEST_ACT_ITEM) || c != q.channel) ==>
+      a.spent[c] == b.spent[c]);
+*/
+
 /* CVM_OK and *state changed, or the refusal's code and *state as before. */
 /*@
   requires \valid_read(rules) && \valid(state) && \valid_read(request);
@@ -378,6 +465,8 @@ struct cvm_policy_request {
   ensures kept: cvm_inv(*rules, *state);
   ensures grows: cvm_grows(\old(*state), *state);
   ensures final: cvm_final(\old(*state)) ==> \result != CVM_OK;
+  ensures does: \result == CVM_OK ==> cvm_does(*rules, \old(*state), *request, *state);
+  ensures only: cvm_only(\old(*state), *request, *state);
 */
 enum cvm_code cvm_policy_step(const struct cvm_policy_rules *rules, struct cvm_policy_state *state,
                               const struct cvm_policy_request *request) CVM_MUST_USE;

@@ -1,8 +1,9 @@
 /*
- * Every reachable state of two small collaborations, by every request from a fixed alphabet, good
+ * Every reachable state of three small collaborations, by every request from a fixed alphabet, good
  * and bad, in every order, until nothing new is reached; the promises are checked on every edge.
  * The first has 2 participants, 2 items, 1 component, 1 output with both kinds of condition; the
- * second 2 components that a call and a stream channel join, and an open input.
+ * second 2 components that a call and a stream channel join, and an open input; the third an open
+ * input of one of 2 participants, who both have to approve.
  */
 #include "core/policy/policy.h"
 
@@ -45,6 +46,21 @@ static const struct cvm_policy_rules CHANNELS = {
           .max_bytes = 5},
          {.carries = CVM_CARRIES_STREAM, .from = 0, .to = 1, .max_bytes = 3},
          {.carries = CVM_CARRIES_ITEMS, .from = 1, .to = 1, .max_calls = 2, .max_bytes = 3}},
+};
+
+static const struct cvm_policy_rules SEVERAL = {
+    .n_participants = 2,
+    .n_components = 1,
+    .n_items = 2,
+    .n_outputs = 1,
+    .n_conditions = 1,
+    .n_channels = 1,
+    .owner = {0, 1},
+    .open = {2}, /* the second item comes while it runs */
+    .not_after = 10,
+    .conditions = {{.output = 0, .approved = true, .by = 3}},
+    .channels =
+        {{.carries = CVM_CARRIES_ITEMS, .from = 1, .to = 0, .max_calls = 2, .max_bytes = 2}},
 };
 
 /* A state without the budgets that its rules do not have; those are zero. */
@@ -157,16 +173,26 @@ static bool check_always(const struct cvm_policy_state *a, const struct cvm_poli
     assert_true(b->nonces >= a->nonces && b->nonces <= CVM_POLICY_NONCES);
     assert_true(b->latest >= a->latest && (!a->run || b->run));
     assert_false(q->kind == CVM_REQUEST_RUN && a->run); /* once */
+    if (q->kind == CVM_REQUEST_RUN)
+        assert_true(a->latest <= 10); /* of all three: not_after */
     assert_true((b->phase == CVM_PHASE_ABORTED) == (b->reason != CVM_OK));
+    assert_true(b->phase != CVM_PHASE_ABORTED || a->phase <= CVM_PHASE_WAITING);
     if (b->phase != CVM_PHASE_ABORTED)
         assert_true(b->run == (b->phase >= CVM_PHASE_RUNNING));
     if (q->kind == CVM_REQUEST_ACT_WITHDRAW) { /* only before anything runs */
         assert_true(a->phase < CVM_PHASE_SEALED && !a->run);
         assert_int_equal(b->reason, CVM_E_WITHDRAWN);
     }
-    for (int p = 0; p < 2; p++) {
-        assert_true(b->seq[p] >= a->seq[p] && b->time[p] >= a->time[p]);
-        assert_true(b->acts[p] >= a->acts[p] && b->acts[p] <= a->acts[p] + 1);
+    if (q->kind == CVM_REQUEST_COMPONENT_ENDED && !q->ok)
+        assert_true(b->phase == CVM_PHASE_RELEASING && b->result == CVM_RESULT_FAILED);
+    uint32_t spent = q->kind == CVM_REQUEST_CHALLENGE ? q->nonces : 0;
+    assert_int_equal(b->nonces, a->nonces + spent);
+    for (uint32_t p = 0; p < 2; p++) { /* no act counts twice, or for another */
+        bool acts = q->kind >= CVM_REQUEST_ACT_RELEASE && q->kind <= CVM_REQUEST_ACT_ITEM &&
+                    q->participant == p;
+        assert_true(b->time[p] >= a->time[p]);
+        assert_true(acts ? q->seq > a->seq[p] && b->seq[p] == q->seq : b->seq[p] == a->seq[p]);
+        assert_int_equal(b->acts[p], a->acts[p] + acts);
     }
     return true;
 }
@@ -187,7 +213,12 @@ static void check_edge(const struct cvm_policy_state *a, const struct cvm_policy
     if (b->phase == CVM_PHASE_RELEASING || b->phase == CVM_PHASE_CLOSED)
         assert_true(b->result != CVM_RESULT_NONE);
     if (q->kind == CVM_REQUEST_ACT_RELEASE)
-        assert_true(q->nonce_known && a->latest <= 10 && !(a->released >> q->participant & 1));
+        assert_true(q->nonce_known && a->latest <= 10 &&
+                    (a->released ^ b->released) == 1u << q->participant);
+    if (q->kind == CVM_REQUEST_ACT_APPROVE)
+        assert_true(q->head_known && a->phase == CVM_PHASE_WAITING && b->approved[0] == 1);
+    if (q->kind == CVM_REQUEST_ITEM_ADMITTED)
+        assert_true(a->released & 1); /* the owner of both */
 }
 
 static void try_all(const struct cvm_policy_state *s)
@@ -242,6 +273,8 @@ static void check_budgets(const struct cvm_policy_state *a, const struct cvm_pol
         return;
     if (b->phase >= CVM_PHASE_SEALED && b->phase <= CVM_PHASE_CLOSED)
         assert_int_equal(b->admitted[0], 1); /* the open input is none of what must be there */
+    if (b->phase == CVM_PHASE_WAITING)
+        assert_int_equal(b->ended_ok, 3);
     bool moves_bytes = q->kind == CVM_REQUEST_CALL || q->kind == CVM_REQUEST_CALL_REPLY ||
                        q->kind == CVM_REQUEST_STREAM || q->kind == CVM_REQUEST_ACT_ITEM;
     for (uint32_t c = 0; c < CHANNELS.n_channels; c++) {
@@ -320,9 +353,64 @@ static void test_every_state_of_channels(void **state)
     assert_true(calls_made > 0 && streamed > 0 && items_sent > 0);
 }
 
+static void check_several(const struct cvm_policy_state *a, const struct cvm_policy_request *q,
+                          enum cvm_code code, const struct cvm_policy_state *b)
+{
+    if (!check_always(a, q, code, b))
+        return;
+    if (b->phase == CVM_PHASE_RELEASING && b->result == CVM_RESULT_COMPLETED)
+        assert_int_equal(b->approved[0], 3); /* one of two is not enough */
+    if (q->kind == CVM_REQUEST_ACT_APPROVE)
+        assert_int_equal(a->approved[0] ^ b->approved[0], 1u << q->participant);
+    if (q->kind == CVM_REQUEST_ACT_ITEM) {
+        assert_int_equal(q->participant, 1); /* its owner, and nobody else */
+        items_sent++;
+    }
+}
+
+static void try_several(const struct cvm_policy_state *s)
+{
+    for (int kind = 0; kind < CVM_REQUEST_COUNT; kind++) {
+        for (unsigned bits = 0; bits < 16; bits++) {
+            uint32_t who = bits & 1;
+            struct cvm_policy_request q = {.kind = (enum cvm_policy_kind)kind,
+                                           .participant = who,
+                                           .bytes = bits >> 1 & 1,
+                                           .nonces = CVM_POLICY_NONCES,
+                                           .seq = s->seq[who] + 1,
+                                           .number = s->spent[0].calls + 1,
+                                           .time = 1,
+                                           .nonce_known = true,
+                                           .head_known = true,
+                                           .ok = bits >> 2 & 1,
+                                           .last = bits >> 3 & 1,
+                                           .reason = CVM_E_IO};
+            if (q.seq > 2 * SEQ_MAX)
+                continue;
+            memcpy(&next, s, KEPT);
+            enum cvm_code code = cvm_policy_step(&SEVERAL, &next, &q);
+            check_several(s, &q, code, &next);
+            if (code == CVM_OK && !same(&next, s))
+                visit(&next);
+        }
+    }
+}
+
+static void test_every_state_of_several(void **state)
+{
+    (void)state;
+    bool reached[CVM_PHASE_COUNT] = {false};
+    items_sent = 0;
+    explore(try_several, reached);
+    for (int p = 0; p < CVM_PHASE_COUNT; p++)
+        assert_true(reached[p]);
+    assert_true(items_sent > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_state),
-                                       cmocka_unit_test(test_every_state_of_channels)};
+                                       cmocka_unit_test(test_every_state_of_channels),
+                                       cmocka_unit_test(test_every_state_of_several)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

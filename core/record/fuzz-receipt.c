@@ -2,12 +2,7 @@
  * for byte. */
 #include "core/record/test-fixture-record.h"
 
-#include "core/seal/jws.h"
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static struct cvm_manifest m;
-static struct cvm_key key;
 
 static void verify(const void *payload, size_t size)
 {
@@ -24,10 +19,8 @@ static void verify(const void *payload, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (!m.bytes) {
-        fixture_manifest(&m);
-        key = fixture_key(SESSION_KEY, CVM_ED25519);
-    }
+    if (!m.bytes)
+        fixture_open(NULL);
     verify(data, size);
     CVM_AUTO_JSON json_t *v = cvm_json_parse(data, size, NULL);
     CVM_AUTO_BUF struct cvm_buf canonical = {0};

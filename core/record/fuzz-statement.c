@@ -3,18 +3,13 @@
 #include "core/record/test-fixture-record.h"
 
 #include "core/record/statement.h"
-#include "core/seal/jws.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct cvm_manifest m;
-    static struct cvm_key key;
-    if (!m.bytes) {
-        fixture_manifest(&m);
-        key = fixture_key(SESSION_KEY, CVM_ED25519);
-    }
+    if (!m.bytes)
+        fixture_open(NULL);
     CVM_AUTO_BUF struct cvm_buf jws = {0}, again = {0};
     struct cvm_statement s;
     if (cvm_statement_verify(&m, &key.pub, data, size, &s, NULL) == 0 && s.participant < 0)

@@ -6,9 +6,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct cvm_manifest m;
     if (!m.bytes)
-        fixture_manifest(&m);
+        fixture_open(NULL);
     struct cvm_transcript_summary s;
     struct cvm_error err = {0};
     if (cvm_transcript_check(&m, data, size, &s, &err) < 0) {

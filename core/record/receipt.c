@@ -2,42 +2,23 @@
 
 #include <string.h>
 
-#include "core/seal/jws.h"
+#include "core/record/signed.h"
 
-static void set_digest(json_t *o, const char *name, const struct cvm_digest *d)
-{
-    char s[CVM_DIGEST_TEXT];
-    json_object_set_new(o, name, json_string(cvm_digest_text(d, s)));
-}
-
-static json_t *participants(const struct cvm_manifest *m, uint32_t set)
-{
-    json_t *list = json_array();
-    for (uint32_t p = 0; p < m->n_participants; p++)
-        if (set >> p & 1)
-            json_array_append_new(list, json_string(m->participants[p].id));
-    return list;
-}
-
-/*
- * The payload, a function of manifest and receipt alone. Writer and reader share it: the reader
- * takes the few free values, builds the payload that they demand and compares bytes, so that no
- * member can be read one way and written another.
- */
+/* The payload, a function of manifest and receipt alone (signed.h). */
 static json_t *build(const struct cvm_manifest *m, const struct cvm_receipt *r)
 {
     json_t *o = json_object(), *list, *e;
     char kid[CVM_KID_TEXT];
     json_object_set_new(o, "version", json_integer(1));
     json_object_set_new(o, "collaboration", json_string(m->collaboration));
-    set_digest(o, "manifest", &m->digest);
+    json_object_set_new(o, "manifest", cvm_json_of_digest(&m->digest));
     json_object_set_new(o, "session", json_string(cvm_kid_text(&r->session, kid)));
     json_object_set_new(o, "result", json_string(r->completed ? "completed" : "failed"));
     json_object_set_new(o, "components", list = json_array());
     for (uint32_t i = 0; i < m->n_components; i++) {
         json_array_append_new(list, e = json_object());
         json_object_set_new(e, "id", json_string(m->components[i].id));
-        set_digest(e, "digest", &m->components[i].digest);
+        json_object_set_new(e, "digest", cvm_json_of_digest(&m->components[i].digest));
         json_object_set_new(e, "result", json_string(r->ok[i] ? "ok" : "failed"));
     }
     json_object_set_new(o, "data", list = json_array());
@@ -45,7 +26,7 @@ static json_t *build(const struct cvm_manifest *m, const struct cvm_receipt *r)
         json_array_append_new(list, e = json_object());
         json_object_set_new(e, "id", json_string(m->data[i].id));
         if (!m->data[i].open)
-            set_digest(e, "digest", &m->data[i].digest);
+            json_object_set_new(e, "digest", cvm_json_of_digest(&m->data[i].digest));
     }
     json_object_set_new(o, "outputs", list = json_array());
     for (uint32_t i = 0; i < m->n_outputs; i++) {
@@ -53,13 +34,12 @@ static json_t *build(const struct cvm_manifest *m, const struct cvm_receipt *r)
             continue;
         json_array_append_new(list, e = json_object());
         json_object_set_new(e, "id", json_string(m->outputs[i].id));
-        set_digest(e, "digest", &r->outputs[i].digest);
-        json_object_set_new(e, "recipients", participants(m, m->outputs[i].recipients));
+        json_object_set_new(e, "digest", cvm_json_of_digest(&r->outputs[i].digest));
+        json_object_set_new(e, "recipients", cvm_signed_participants(m, m->outputs[i].recipients));
     }
-    json_object_set_new(o, "released", participants(m, r->released));
-    json_object_set_new(o, "transcript", e = json_object());
-    json_object_set_new(e, "n", json_integer((json_int_t)r->transcript_n));
-    set_digest(e, "head", &r->transcript_head);
+    json_object_set_new(o, "released", cvm_signed_participants(m, r->released));
+    json_object_set_new(o, "transcript",
+                        cvm_signed_transcript(r->transcript_n, &r->transcript_head));
     return o;
 }
 
@@ -90,11 +70,7 @@ int cvm_receipt_make(const struct cvm_manifest *m, struct cvm_receipt *r,
     CVM_GUARD(check_sense(m, r, err));
     r->session = cvm_jwk_thumbprint(&session_key->pub, CVM_ED25519);
     CVM_AUTO_JSON json_t *o = build(m, r);
-    CVM_AUTO_BUF struct cvm_buf payload = {0};
-    CVM_GUARD(cvm_json_write(o, &payload, err));
-    CVM_GUARD(cvm_jws_create(session_key, CVM_JWS_RECEIPT, payload.data, payload.len, ret, err));
-    r->payload = cvm_sha256(payload.data, payload.len);
-    return 0;
+    return cvm_signed_make(o, CVM_JWS_RECEIPT, session_key, ret, &r->payload, err);
 }
 
 /* The free values of a payload; everything else is compared by building it anew. */
@@ -119,17 +95,9 @@ static int read_free(const struct cvm_manifest *m, json_t *o, struct cvm_receipt
         CVM_GUARD(cvm_digest_parse(digest, &ret->outputs[output].digest, err));
         ret->outputs[output].present = true;
     }
-    json_array_foreach(json_object_get(o, "released"), i, e)
-    {
-        int p = cvm_manifest_participant(m, json_string_value(e) ?: "");
-        CVM_ENSURE(p >= 0, err, CVM_E_RECEIPT_MISMATCH, "released[%zu] is no participant", i);
-        ret->released |= UINT32_C(1) << p;
-    }
-    struct cvm_json_reader r;
-    cvm_json_begin(&r, json_object_get(o, "transcript"), "transcript", err);
-    ret->transcript_n = (uint64_t)cvm_json_int(&r, "n", 1, CVM_JSON_INT_MAX);
-    ret->transcript_head = cvm_json_digest(&r, "head");
-    return cvm_json_end(&r);
+    CVM_GUARD(cvm_signed_read_participants(m, json_object_get(o, "released"), &ret->released, err));
+    return cvm_signed_read_transcript(json_object_get(o, "transcript"), &ret->transcript_n,
+                                      &ret->transcript_head, err);
 }
 
 static int verify_payload(const struct cvm_manifest *m, const struct cvm_buf *payload,
@@ -140,13 +108,7 @@ static int verify_payload(const struct cvm_manifest *m, const struct cvm_buf *pa
         return -1;
     CVM_GUARD(read_free(m, o, r, err));
     CVM_AUTO_JSON json_t *wanted = build(m, r);
-    CVM_AUTO_BUF struct cvm_buf bytes = {0};
-    CVM_GUARD(cvm_json_write(wanted, &bytes, err));
-    size_t at = 0;
-    while (at < bytes.len && at < payload->len && bytes.data[at] == payload->data[at])
-        at++;
-    CVM_ENSURE(at == bytes.len && at == payload->len, err, CVM_E_RECEIPT_MISMATCH,
-               "it differs from what manifest and session demand at offset %zu of the payload", at);
+    CVM_GUARD(cvm_signed_compare(payload, wanted, err));
     return check_sense(m, r, err);
 }
 

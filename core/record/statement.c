@@ -1,19 +1,11 @@
 #include "core/record/statement.h"
 
-#include <string.h>
-
-#include "core/seal/jws.h"
-
-static void set_digest(json_t *o, const char *name, const struct cvm_digest *d)
-{
-    char s[CVM_DIGEST_TEXT];
-    json_object_set_new(o, name, json_string(cvm_digest_text(d, s)));
-}
+#include "core/record/signed.h"
 
 /* What was wiped. The items of those who released have had keys, but for open inputs. */
 static json_t *wiped(const struct cvm_manifest *m, const struct cvm_statement *s)
 {
-    json_t *content = json_array(), *keys = json_array(), *seeds = json_array();
+    json_t *content = json_array(), *keys = json_array();
     for (uint32_t i = 0; i < cvm_manifest_items(m); i++) {
         struct cvm_item item = cvm_manifest_item_at(m, i);
         if (!item.open && s->released >> item.owner & 1)
@@ -21,26 +13,22 @@ static json_t *wiped(const struct cvm_manifest *m, const struct cvm_statement *s
         if (s->admitted[i / 64] >> i % 64 & 1)
             json_array_append_new(content, json_string(item.id));
     }
-    for (uint32_t p = 0; p < m->n_participants; p++)
-        if (s->released >> p & 1)
-            json_array_append_new(seeds, json_string(m->participants[p].id));
-    return json_pack("{s:o, s:o, s:o}", "content", content, "keys", keys, "seeds", seeds);
+    return json_pack("{s:o, s:o, s:o}", "content", content, "keys", keys, "seeds",
+                     cvm_signed_participants(m, s->released));
 }
 
-/* The payload, a function of manifest and statement alone: the reader builds it anew and compares
- * bytes, as with the receipt. */
+/* The payload, a function of manifest and statement alone (signed.h). */
 static json_t *build(const struct cvm_manifest *m, const struct cvm_statement *s)
 {
-    json_t *o = json_object(), *t = json_object();
+    json_t *o = json_object();
     char kid[CVM_KID_TEXT];
     json_object_set_new(o, "version", json_integer(1));
-    set_digest(o, "manifest", &m->digest);
+    json_object_set_new(o, "manifest", cvm_json_of_digest(&m->digest));
     json_object_set_new(o, "session", json_string(cvm_kid_text(&s->session, kid)));
     json_object_set_new(o, "participant", json_string(m->participants[s->participant].id));
-    set_digest(o, "act", &s->act);
-    json_object_set_new(o, "transcript", t);
-    json_object_set_new(t, "n", json_integer((json_int_t)s->transcript_n));
-    set_digest(t, "head", &s->transcript_head);
+    json_object_set_new(o, "act", cvm_json_of_digest(&s->act));
+    json_object_set_new(o, "transcript",
+                        cvm_signed_transcript(s->transcript_n, &s->transcript_head));
     json_object_set_new(o, "wiped", wiped(m, s));
     return o;
 }
@@ -53,9 +41,7 @@ int cvm_statement_make(const struct cvm_manifest *m, struct cvm_statement *s,
                CVM_E_NOT_A_PARTICIPANT, "participant number %d", s->participant);
     s->session = cvm_jwk_thumbprint(&session_key->pub, CVM_ED25519);
     CVM_AUTO_JSON json_t *o = build(m, s);
-    CVM_AUTO_BUF struct cvm_buf payload = {0};
-    CVM_GUARD(cvm_json_write(o, &payload, err));
-    return cvm_jws_create(session_key, CVM_JWS_STATEMENT, payload.data, payload.len, ret, err);
+    return cvm_signed_make(o, CVM_JWS_STATEMENT, session_key, ret, NULL, err);
 }
 
 static int read_wiped(const struct cvm_manifest *m, const json_t *list, struct cvm_statement *ret,
@@ -63,12 +49,7 @@ static int read_wiped(const struct cvm_manifest *m, const json_t *list, struct c
 {
     size_t i;
     json_t *e;
-    json_array_foreach(json_object_get(list, "seeds"), i, e)
-    {
-        int p = cvm_manifest_participant(m, json_string_value(e) ?: "");
-        CVM_ENSURE(p >= 0, err, CVM_E_STATEMENT_MISMATCH, "seeds[%zu] is no participant", i);
-        ret->released |= UINT32_C(1) << p;
-    }
+    CVM_GUARD(cvm_signed_read_participants(m, json_object_get(list, "seeds"), &ret->released, err));
     json_array_foreach(json_object_get(list, "content"), i, e)
     {
         int item = cvm_manifest_item(m, json_string_value(e) ?: "");
@@ -89,11 +70,8 @@ static int read_free(const struct cvm_manifest *m, json_t *o, struct cvm_stateme
     CVM_ENSURE(act, err, CVM_E_STATEMENT_MISMATCH, "it names no act");
     CVM_GUARD(cvm_digest_parse(act, &ret->act, err));
     CVM_GUARD(read_wiped(m, json_object_get(o, "wiped"), ret, err));
-    struct cvm_json_reader r;
-    cvm_json_begin(&r, json_object_get(o, "transcript"), "transcript", err);
-    ret->transcript_n = (uint64_t)cvm_json_int(&r, "n", 1, CVM_JSON_INT_MAX);
-    ret->transcript_head = cvm_json_digest(&r, "head");
-    return cvm_json_end(&r);
+    return cvm_signed_read_transcript(json_object_get(o, "transcript"), &ret->transcript_n,
+                                      &ret->transcript_head, err);
 }
 
 static int verify_payload(const struct cvm_manifest *m, const struct cvm_buf *payload,
@@ -104,10 +82,7 @@ static int verify_payload(const struct cvm_manifest *m, const struct cvm_buf *pa
         return -1;
     CVM_GUARD(read_free(m, o, s, err));
     CVM_AUTO_JSON json_t *wanted = build(m, s);
-    CVM_AUTO_BUF struct cvm_buf bytes = {0};
-    CVM_GUARD(cvm_json_write(wanted, &bytes, err));
-    CVM_ENSURE(bytes.len == payload->len && memcmp(bytes.data, payload->data, bytes.len) == 0, err,
-               CVM_E_STATEMENT_MISMATCH, "it differs from what manifest and session demand");
+    CVM_GUARD(cvm_signed_compare(payload, wanted, err));
     for (uint32_t i = 0; i < cvm_manifest_items(m); i++) {
         struct cvm_item item = cvm_manifest_item_at(m, i);
         CVM_ENSURE(!(s->admitted[i / 64] >> i % 64 & 1) || s->released >> item.owner & 1, err,

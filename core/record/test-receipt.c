@@ -5,33 +5,12 @@
 
 #include <cmocka.h>
 
-#include "core/seal/jws.h"
-
-static struct cvm_manifest m;
-static struct cvm_key key;
-
-static int setup(void **state)
-{
-    (void)state;
-    fixture_manifest(&m);
-    key = fixture_key(SESSION_KEY, CVM_ED25519);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    cvm_manifest_free(&m);
-    cvm_key_free(&key);
-    return 0;
-}
-
 static void test_round_trip(void **state)
 {
     (void)state;
     CVM_CLEANUP(cvm_transcript_free) struct cvm_transcript t;
-    fixture_transcript_releasing(&m, &t);
-    struct cvm_receipt r = fixture_receipt(&m, &t), got;
+    fixture_transcript_releasing(&t);
+    struct cvm_receipt r = fixture_receipt(&t), got;
     CVM_AUTO_BUF struct cvm_buf jws = {0};
     assert_int_equal(cvm_receipt_make(&m, &r, &key, &jws, NULL), 0);
     assert_int_equal(cvm_receipt_verify(&m, &key.pub, jws.data, jws.len, &got, NULL), 0);
@@ -66,9 +45,9 @@ static void test_failed_run(void **state)
 {
     (void)state;
     CVM_CLEANUP(cvm_transcript_free) struct cvm_transcript t;
-    fixture_transcript_running(&m, &t);
+    fixture_transcript_running(&t);
     fixture_move(&t, CVM_PHASE_RUNNING, CVM_PHASE_RELEASING);
-    struct cvm_receipt r = fixture_receipt(&m, &t), got;
+    struct cvm_receipt r = fixture_receipt(&t), got;
     struct cvm_error err = {0};
     CVM_AUTO_BUF struct cvm_buf jws = {0};
     r.completed = false;
@@ -120,20 +99,16 @@ static void test_refuses(void **state)
         {"transcript", "[]"},
     };
     CVM_CLEANUP(cvm_transcript_free) struct cvm_transcript t;
-    fixture_transcript_releasing(&m, &t);
-    struct cvm_receipt r = fixture_receipt(&m, &t), got;
+    fixture_transcript_releasing(&t);
+    struct cvm_receipt r = fixture_receipt(&t), got;
     CVM_AUTO_BUF struct cvm_buf jws = {0};
     assert_int_equal(cvm_receipt_make(&m, &r, &key, &jws, NULL), 0);
-    CVM_AUTO_JWS struct cvm_jws parsed = {0};
-    assert_int_equal(cvm_jws_parse(jws.data, jws.len, &parsed, NULL), 0);
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
-        CVM_AUTO_JSON json_t *o = cvm_json_parse(parsed.payload.data, parsed.payload.len, NULL);
+        CVM_AUTO_JSON json_t *o = fixture_payload(&jws);
         fixture_edit(o, BAD[i].where, BAD[i].value);
-        CVM_AUTO_BUF struct cvm_buf payload = {0}, edited = {0};
+        CVM_AUTO_BUF struct cvm_buf edited = {0};
         struct cvm_error err = {0};
-        assert_int_equal(cvm_json_write(o, &payload, NULL), 0);
-        assert_int_equal(
-            cvm_jws_create(&key, CVM_JWS_RECEIPT, payload.data, payload.len, &edited, NULL), 0);
+        fixture_sign(o, CVM_JWS_RECEIPT, &key, &edited);
         if (cvm_receipt_verify(&m, &key.pub, edited.data, edited.len, &got, &err) == 0)
             fail_msg("%s = %s accepted", BAD[i].where, BAD[i].value);
         assert_int_equal(err.code, CVM_E_RECEIPT_MISMATCH);
@@ -154,5 +129,5 @@ int main(void)
         cmocka_unit_test(test_failed_run),
         cmocka_unit_test(test_refuses),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }

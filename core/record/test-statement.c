@@ -6,26 +6,6 @@
 #include <cmocka.h>
 
 #include "core/record/statement.h"
-#include "core/seal/jws.h"
-
-static struct cvm_manifest m;
-static struct cvm_key key;
-
-static int setup(void **state)
-{
-    (void)state;
-    fixture_manifest(&m);
-    key = fixture_key(SESSION_KEY, CVM_ED25519);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    cvm_manifest_free(&m);
-    cvm_key_free(&key);
-    return 0;
-}
 
 /* clinic-a has released, then the analyst withdraws. */
 static void withdrawn(struct cvm_transcript *t, struct cvm_statement *s)
@@ -80,22 +60,12 @@ static void test_round_trip(void **state)
 /* A payload of any form, rightly signed. */
 static enum cvm_code signed_as(const struct cvm_key *by, const char *typ, const json_t *payload)
 {
-    CVM_AUTO_BUF struct cvm_buf bytes = {0}, jws = {0};
+    CVM_AUTO_BUF struct cvm_buf jws = {0};
     struct cvm_statement got;
     struct cvm_error err = {0};
-    must(cvm_json_write(payload, &bytes, NULL));
-    must(cvm_jws_create(by, typ, bytes.data, bytes.len, &jws, NULL));
+    fixture_sign(payload, typ, by, &jws);
     return cvm_statement_verify(&m, &key.pub, jws.data, jws.len, &got, &err) < 0 ? err.code
                                                                                  : CVM_OK;
-}
-
-static json_t *payload_of(const struct cvm_buf *jws)
-{
-    CVM_AUTO_JWS struct cvm_jws parsed = {0};
-    must(cvm_jws_parse(jws->data, jws->len, &parsed, NULL));
-    json_t *o = cvm_json_parse(parsed.payload.data, parsed.payload.len, NULL);
-    assert_non_null(o);
-    return o;
 }
 
 static void test_refused(void **state)
@@ -107,7 +77,7 @@ static void test_refused(void **state)
     struct cvm_statement s;
     withdrawn(&t, &s);
     must(cvm_statement_make(&m, &s, &key, &jws, NULL));
-    CVM_AUTO_JSON json_t *good = payload_of(&jws);
+    CVM_AUTO_JSON json_t *good = fixture_payload(&jws);
     assert_int_equal(signed_as(&key, CVM_JWS_STATEMENT, good), CVM_OK);
     assert_int_equal(signed_as(&other, CVM_JWS_STATEMENT, good), CVM_E_JWS_KEY);
     assert_int_equal(signed_as(&key, CVM_JWS_RECEIPT, good), CVM_E_JWS_TYPE);
@@ -175,7 +145,7 @@ static void test_reasons(void **state)
     /* A withdrawal when all is sealed, and an item before anything runs, can't stand there. */
     CVM_CLEANUP(cvm_transcript_free) struct cvm_transcript late, early;
     struct cvm_transcript_summary sum;
-    fixture_transcript_running(&m, &late);
+    fixture_transcript_running(&late);
     fixture_act(&late, "analyst", CVM_ACT_WITHDRAW, 5);
     assert_int_equal(cvm_transcript_check(&m, late.lines.data, late.lines.len, &sum, NULL), -1);
     cvm_transcript_start(&early, &m.digest);
@@ -191,5 +161,5 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_reasons),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }

@@ -5,22 +5,6 @@
 
 #include <cmocka.h>
 
-static struct cvm_manifest m;
-
-static int setup(void **state)
-{
-    (void)state;
-    fixture_manifest(&m);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    cvm_manifest_free(&m);
-    return 0;
-}
-
 static void expect(const void *data, size_t len, enum cvm_code code, const char *message)
 {
     struct cvm_transcript_summary s;
@@ -36,7 +20,7 @@ static void test_whole_life(void **state)
 {
     (void)state;
     CVM_CLEANUP(cvm_transcript_free) struct cvm_transcript t;
-    fixture_transcript_releasing(&m, &t);
+    fixture_transcript_releasing(&t);
     struct cvm_digest before = t.head, receipt = cvm_sha256("r", 1);
     assert_int_equal(
         cvm_transcript_move(&t, CVM_PHASE_RELEASING, CVM_PHASE_CLOSED, &receipt, CVM_OK, NULL), 0);
@@ -52,6 +36,13 @@ static void test_whole_life(void **state)
     assert_int_equal(s.waiting_n, 8);
     assert_int_equal(s.refused, 3);
     assert_memory_equal(s.receipt.b, receipt.b, 32);
+    size_t at = 0, entries = 0;
+    for (json_t *next; (next = cvm_transcript_entry(&t.lines, &at)); entries++) {
+        CVM_AUTO_JSON json_t *entry = next;
+        assert_int_equal(json_integer_value(json_object_get(entry, "n")), entries + 1);
+    }
+    assert_int_equal(entries, s.n);
+    assert_true(at >= t.lines.len);
     /* every prefix that ends with a whole step is a transcript as well */
     size_t len = 0, good = 0;
     while (len < t.lines.len) {
@@ -85,7 +76,7 @@ static void test_aborted(void **state)
 {
     (void)state;
     CVM_CLEANUP(cvm_transcript_free) struct cvm_transcript t;
-    fixture_transcript_running(&m, &t);
+    fixture_transcript_running(&t);
     fixture_act(&t, "analyst", CVM_ACT_ABORT, 5);
     expect(t.lines.data, t.lines.len, CVM_E_TRANSCRIPT_BROKEN,
            "the move to \"aborted\" is missing");
@@ -158,7 +149,7 @@ static void test_refuses_entries(void **state)
         {"\n", ""},
     };
     CVM_CLEANUP(cvm_transcript_free) struct cvm_transcript t;
-    fixture_transcript_running(&m, &t);
+    fixture_transcript_running(&t);
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
         CVM_AUTO_BUF struct cvm_buf b = {0};
         cvm_buf_append(&b, t.lines.data, t.lines.len);
@@ -182,7 +173,7 @@ static void test_refuses_acts(void **state)
     };
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
         CVM_CLEANUP(cvm_transcript_free) struct cvm_transcript t;
-        fixture_transcript_running(&m, &t);
+        fixture_transcript_running(&t);
         fixture_act(&t, BAD[i].participant, BAD[i].kind, BAD[i].seq);
         expect(t.lines.data, t.lines.len, CVM_E_TRANSCRIPT_BROKEN, "line 8");
     }
@@ -206,7 +197,7 @@ static void test_chain(void **state)
 {
     (void)state;
     CVM_CLEANUP(cvm_transcript_free) struct cvm_transcript t;
-    fixture_transcript_running(&m, &t);
+    fixture_transcript_running(&t);
     struct cvm_transcript_summary s;
     char *seq = strstr(cvm_buf_cstr(&t.lines), "\"seq\":4");
     assert_non_null(seq);
@@ -237,5 +228,5 @@ int main(void)
         cmocka_unit_test(test_sealed_needs_everyone),
         cmocka_unit_test(test_chain),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }

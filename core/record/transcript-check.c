@@ -159,6 +159,16 @@ static int read_entry(struct checker *c, const void *line, size_t len, struct cv
     return 0;
 }
 
+json_t *cvm_transcript_entry(const struct cvm_buf *lines, size_t *at)
+{
+    if (*at >= lines->len)
+        return NULL;
+    const uint8_t *line = lines->data + *at, *nl = memchr(line, '\n', lines->len - *at);
+    size_t len = nl ? (size_t)(nl - line) : lines->len - *at;
+    *at += len + 1;
+    return json_loadb((const char *)line, len, 0, NULL);
+}
+
 int cvm_transcript_check(const struct cvm_manifest *m, const void *data, size_t len,
                          struct cvm_transcript_summary *ret, struct cvm_error *err)
 {

@@ -35,12 +35,6 @@ static json_t *text(const char *s)
     return json_string(s);
 }
 
-static void set_digest(json_t *o, const char *name, const struct cvm_digest *d)
-{
-    char s[CVM_DIGEST_TEXT];
-    json_object_set_new(o, name, json_string(cvm_digest_text(d, s)));
-}
-
 static int append(struct cvm_transcript *t, json_t *o, struct cvm_error *err)
 {
     json_t *refused = json_object();
@@ -67,7 +61,7 @@ int cvm_transcript_act(struct cvm_transcript *t, const char *participant, enum c
     json_object_set_new(o, "act", text(cvm_act_kind_word(kind)));
     json_object_set_new(o, "participant", text(participant));
     json_object_set_new(o, "seq", json_integer((json_int_t)seq));
-    set_digest(o, "digest", jws);
+    json_object_set_new(o, "digest", cvm_json_of_digest(jws));
     return append(t, o, err);
 }
 
@@ -83,7 +77,7 @@ int cvm_transcript_move(struct cvm_transcript *t, enum cvm_phase from, enum cvm_
     json_object_set_new(o, "from", text(cvm_phase_word(from)));
     json_object_set_new(o, "to", text(cvm_phase_word(to)));
     if (receipt)
-        set_digest(o, "receipt", receipt);
+        json_object_set_new(o, "receipt", cvm_json_of_digest(receipt));
     if (reason != CVM_OK)
         json_object_set_new(o, "reason", text(cvm_code_info(reason)->name));
     return append(t, o, err);

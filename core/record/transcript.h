@@ -61,6 +61,9 @@ struct cvm_transcript_summary {
     bool failed;       /* it went from running straight to releasing */
     uint64_t refused;  /* refusals in all */
 };
+/* The entry at *at, which begins as 0 and moves on to the next; owned. NULL: the end, or no JSON.
+ * For lines that cvm_transcript_check() has accepted. */
+json_t *cvm_transcript_entry(const struct cvm_buf *lines, size_t *at) CVM_MUST_USE;
 /* Refuses anything that a right agent would not have written: TRANSCRIPT_BROKEN with the line's
  * number. */
 int cvm_transcript_check(const struct cvm_manifest *m, const void *data, size_t len,

@@ -86,7 +86,8 @@ static bool judge(struct cvm_cell *cell, struct cvm_cell_result *result)
     return false;
 }
 
-/* Cuts each channel to what was written; nobody writes to it from here on. */
+/* Cuts each channel to what was written; nobody writes to it from here on. One that holds less, as
+ * its cell has cut it, can't grow. */
 static bool keep_outputs(struct cvm_cell *cell, const struct cvm_cell_result *result)
 {
     int out[CVM_CHANNELS_MAX];
@@ -95,8 +96,10 @@ static bool keep_outputs(struct cvm_cell *cell, const struct cvm_cell_result *re
     for (uint32_t i = 0; i < n; i++) {
         struct cvm_run_channel *bytes = &cell->channels[out[i]];
         bytes->length = result->output_bytes[i];
-        if (ftruncate(bytes->fd, (off_t)bytes->length) < 0)
-            return false;
+        if (ftruncate(bytes->fd, (off_t)bytes->length) == 0)
+            continue;
+        cell->report.why = "output";
+        return false;
     }
     return true;
 }
@@ -116,14 +119,20 @@ static bool gate_holds(struct cvm_cell *cell)
     return false;
 }
 
+/* Never beyond what the diagnostics can say: a cell's own counts may be lies. */
+static void add(uint64_t *sum, uint64_t more)
+{
+    *sum = *sum < CVM_CELL_COUNT_MAX - more ? *sum + more : CVM_CELL_COUNT_MAX;
+}
+
 /* Of several processes, one a call: what they used together, and the most memory of one. */
 static void add_up(struct cvm_cell_report *r, const struct cvm_cell_report *before)
 {
-    r->cpu_ms += before->cpu_ms;
-    r->wall_ms += before->wall_ms;
-    r->fuel += before->fuel;
-    r->stdout_bytes += before->stdout_bytes;
-    r->stderr_bytes += before->stderr_bytes;
+    add(&r->cpu_ms, before->cpu_ms);
+    add(&r->wall_ms, before->wall_ms);
+    add(&r->fuel, before->fuel);
+    add(&r->stdout_bytes, before->stdout_bytes);
+    add(&r->stderr_bytes, before->stderr_bytes);
     if (before->memory_bytes > r->memory_bytes)
         r->memory_bytes = before->memory_bytes;
 }

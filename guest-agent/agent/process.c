@@ -8,12 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
+#include "core/base/clock.h"
 
 static void set_timer(int fd, uint64_t ms)
 {
@@ -51,7 +46,7 @@ static bool reap(struct cvm_process *p, int options)
     p->cpu_ms = (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000 +
                 (uint64_t)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1000;
     p->peak_bytes = (uint64_t)used.ru_maxrss * 1024;
-    p->wall_ms = now_ms() - p->started_ms;
+    p->wall_ms = (uint64_t)cvm_now_ms() - p->started_ms;
     return true;
 }
 
@@ -117,7 +112,7 @@ int cvm_process_watch(struct cvm_process *p, struct cvm_loop *loop, pid_t pid, i
     p->pidfd = pidfd;
     p->wall_fd = p->cpu_fd = -1;
     p->cpu_limit_ms = cpu_limit_ms;
-    p->started_ms = now_ms();
+    p->started_ms = (uint64_t)cvm_now_ms();
     p->stop = CVM_STOP_NONE;
     p->end = (struct cvm_source){.fd = -1, .ready = end_ready, .owner = p};
     p->wall = (struct cvm_source){.fd = -1, .ready = wall_ready, .owner = p};

@@ -262,6 +262,7 @@ static void test_admission(void **state)
     refused("shared-memory", &plain, CVM_COMPILE_FEATURE, NULL);
     refused("memory64", &plain, CVM_COMPILE_FEATURE, NULL);
     refused("tail-call", &plain, CVM_COMPILE_FEATURE, NULL);
+    refused("two-memories", &plain, CVM_COMPILE_FEATURE, NULL);
     refused("large-memory", &plain, CVM_COMPILE_MEMORY, NULL);
     refused("nothing-exported", &plain, CVM_COMPILE_EXPORT, NULL);
     refused("wrong-run", &plain, CVM_COMPILE_EXPORT, NULL);
@@ -288,6 +289,45 @@ static void test_types_only(void **state)
     assert_true(r.recorded);
     assert_int_equal(r.result.end, CVM_CELL_OUTPUT); /* it ended well but wrote nothing */
     close(r.out);
+}
+
+/* Parts of a component hand values to one another, although each module has one memory only. */
+static void test_composed(void **state)
+{
+    (void)state;
+    struct run r = run_named("composed", plain, "", "out/sub/b.txt", NULL);
+    assert_true(r.recorded);
+    assert_int_equal(r.result.end, CVM_CELL_OUTPUT); /* the sum was right, but it wrote nothing */
+    close(r.out);
+}
+
+/* A guest that never waits in a call: a file is read and written on the cell's one thread all the
+ * same. */
+static void test_file_streams(void **state)
+{
+    (void)state;
+    struct run r = run_named("file-streams", plain, "", "out/sub/b.txt", NULL);
+    char text[8] = "";
+    assert_true(r.recorded);
+    assert_int_equal(r.result.end, CVM_CELL_OK);
+    assert_int_equal(r.result.output_bytes[0], 5);
+    assert_int_equal(pread(r.out, text, 5, 0), 5);
+    assert_string_equal(text, "hello");
+    close(r.out);
+}
+
+/* Sockets may be named where the manifest says so; they are there for nobody. */
+static void test_sockets_denied(void **state)
+{
+    (void)state;
+    const struct testing_grants denied = {BOTH ",\"wasi:sockets-denied\"", "none", "none", 0,
+                                          "command"};
+    struct run r = run_named("sockets-denied", denied, "", "out/sub/b.txt", NULL);
+    assert_true(r.recorded);
+    assert_int_equal(r.result.end, CVM_CELL_TRAP);
+    close(r.out);
+    refused("sockets-denied", &plain, CVM_COMPILE_IMPORT,
+            "wasi:sockets/tcp#[method]tcp-socket.subscribe");
 }
 
 static void test_broken_components(void **state)
@@ -360,12 +400,21 @@ static void test_broken_code(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_copy),        cmocka_unit_test(test_stdout_channel),
-        cmocka_unit_test(test_bad_ends),    cmocka_unit_test(test_exit_code),
-        cmocka_unit_test(test_loop),        cmocka_unit_test(test_fuel),
-        cmocka_unit_test(test_world),       cmocka_unit_test(test_admission),
-        cmocka_unit_test(test_types_only),  cmocka_unit_test(test_broken_components),
-        cmocka_unit_test(test_broken_code), cmocka_unit_test(test_huge_component),
+        cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_stdout_channel),
+        cmocka_unit_test(test_bad_ends),
+        cmocka_unit_test(test_exit_code),
+        cmocka_unit_test(test_loop),
+        cmocka_unit_test(test_fuel),
+        cmocka_unit_test(test_world),
+        cmocka_unit_test(test_admission),
+        cmocka_unit_test(test_types_only),
+        cmocka_unit_test(test_composed),
+        cmocka_unit_test(test_sockets_denied),
+        cmocka_unit_test(test_file_streams),
+        cmocka_unit_test(test_broken_components),
+        cmocka_unit_test(test_broken_code),
+        cmocka_unit_test(test_huge_component),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }

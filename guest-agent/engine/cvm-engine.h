@@ -14,8 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The numbers are those of the enums of core/manifest/manifest.h (asserted where both meet). */
-enum { /* bits */
+/* The numbers are those of the enums of core/manifest/manifest.h (asserted where both meet); grants
+ * are bits. */
+enum {
     CVM_ENGINE_GRANT_CLI = 1,
     CVM_ENGINE_GRANT_FILESYSTEM = 2,
     CVM_ENGINE_GRANT_SOCKETS_DENIED = 4, /* may be imported; a call of one traps */

@@ -9,7 +9,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static void check_cell(const struct cvm_cell_result *r, const uint64_t *max, size_t n)
 {
-    if (r->n_outputs != n || r->end >= CVM_CELL_END_COUNT || r->exit_code > 255)
+    if (r->n_outputs != n || r->end >= CVM_CELL_END_COUNT || r->exit_code > 255 ||
+        (r->fuel | r->memory_bytes | r->stdout_bytes | r->stderr_bytes) > CVM_CELL_COUNT_MAX)
         __builtin_trap();
     for (size_t i = 0; i < n; i++)
         if (r->output_bytes[i] > max[i])

@@ -82,6 +82,9 @@ int cvm_cell_result_read(const void *data, size_t len, const uint64_t *max_outpu
                "its result has an unknown code");
     CVM_ENSURE(r.n_outputs == n_outputs && n_outputs <= CVM_CELL_CHANNELS_MAX, err,
                CVM_E_CELL_FAILED, "its result has %u outputs", r.n_outputs);
+    CVM_ENSURE(r.fuel <= CVM_CELL_COUNT_MAX && r.memory_bytes <= CVM_CELL_COUNT_MAX &&
+                   r.stdout_bytes <= CVM_CELL_COUNT_MAX && r.stderr_bytes <= CVM_CELL_COUNT_MAX,
+               err, CVM_E_CELL_FAILED, "its result counts what can't be");
     for (size_t i = 0; i < CVM_CELL_CHANNELS_MAX; i++)
         CVM_ENSURE(r.output_bytes[i] <= (i < n_outputs ? max_output_bytes[i] : 0), err,
                    CVM_E_CELL_FAILED, "its result claims a length out of range");
@@ -111,8 +114,11 @@ int cvm_compile_result_refuse(const struct cvm_compile_result *result, const cha
                                  "component %s imports %s", component,
                                  cvm_wasi_function_text(result->function));
     case CVM_COMPILE_FEATURE:
-        return cvm_fail(err, CVM_E_COMPONENT_FEATURE,
-                        "component %s has a shared or 64-bit memory, or uses threads", component);
+        return cvm_fail_expected(err, CVM_E_COMPONENT_FEATURE,
+                                 "WebAssembly 2.0 in a component of WASI 0.2",
+                                 "a shared or 64-bit memory, several memories in a module, "
+                                 "threads, asynchronous functions or another later feature",
+                                 "component %s", component);
     case CVM_COMPILE_EXPORT:
         return cvm_fail(err, CVM_E_COMPONENT_EXPORT, "component %s", component);
     case CVM_COMPILE_MEMORY:

@@ -26,9 +26,10 @@ enum {
                             a cell has its doorbell there (bell.h) */
     CVM_FD_CHANNELS = 10 /* cell only: inputs, outputs, regions of calls, pipes */
 };
-#define CVM_CELL_CHANNELS_MAX 256 /* inputs and outputs together */
-#define CVM_CELL_CALLS_MAX 256    /* regions of calls, imports and exports together */
-#define CVM_TEXTS_MAX (1u << 20)  /* bytes of canonical text */
+#define CVM_CELL_CHANNELS_MAX 256             /* inputs and outputs together */
+#define CVM_CELL_CALLS_MAX 256                /* regions of calls, imports and exports together */
+#define CVM_TEXTS_MAX (1u << 20)              /* bytes of canonical text */
+#define CVM_CELL_COUNT_MAX ((1ULL << 53) - 1) /* of fuel and of bytes */
 
 #define CVM_COMPILE_RESULT_MAGIC 0x32634331u
 #define CVM_CELL_RESULT_MAGIC 0x32634332u
@@ -91,6 +92,7 @@ struct cvm_cell_result {
     uint32_t internal;  /* enum cvm_code when end is INTERNAL, else 0 */
     uint32_t n_outputs;
     uint32_t zero;
+    /* At most CVM_CELL_COUNT_MAX: */
     uint64_t fuel;         /* used */
     uint64_t memory_bytes; /* most linear memory at a time */
     uint64_t stdout_bytes, stderr_bytes;

@@ -65,6 +65,11 @@ static void test_cell(void **state)
     REFUSED(r.output_bytes[1] = UINT64_MAX);
     REFUSED(r.output_bytes[2] = 1);
     REFUSED(r.output_bytes[255] = 1);
+    ACCEPTED(r.fuel = r.memory_bytes = r.stdout_bytes = r.stderr_bytes = CVM_CELL_COUNT_MAX);
+    REFUSED(r.fuel = CVM_CELL_COUNT_MAX + 1);
+    REFUSED(r.memory_bytes = CVM_CELL_COUNT_MAX + 1);
+    REFUSED(r.stdout_bytes = CVM_CELL_COUNT_MAX + 1);
+    REFUSED(r.stderr_bytes = UINT64_MAX);
 }
 
 static void test_lengths(void **state)

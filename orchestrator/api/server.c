@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/base/clock.h"
 #include "orchestrator/api/log.h"
 
 #define IDLE_S 30              /* without a byte */
@@ -19,13 +20,6 @@
 #define CONNECTIONS 256
 #define CONNECTION_MEMORY (64 * 1024)
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* The first thing that is called for a request: its URI as sent, before any decoding. */
 static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connection)
 {
@@ -34,7 +28,7 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
     q->listener = l;
     q->api = l->api;
     q->connection = connection;
-    q->started_ms = now_ms();
+    q->started_ms = cvm_now_ms();
     q->uri = cvm_strdup(uri);
     q->path = cvm_strdup(uri);
     char *mark = strchr(q->path, '?');
@@ -58,7 +52,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
         cvm_log(CVM_LOG_INFO, "request",
                 json_pack("{s:s, s:s, s:I, s:I, s:I}", "method", q->method, "path", q->path,
                           "status", (json_int_t)(q->answered ? q->status : 0), "bytes",
-                          (json_int_t)q->received, "ms", (json_int_t)(now_ms() - q->started_ms)),
+                          (json_int_t)q->received, "ms",
+                          (json_int_t)(cvm_now_ms() - q->started_ms)),
                 q->err.code ? &q->err : NULL);
     cvm_upload_abandon(q->upload);
     cvm_buf_free(&q->body);
@@ -106,7 +101,7 @@ static int take_body(struct cvm_request *q, const char *data, size_t len, struct
 
 static bool too_slow(const struct cvm_request *q)
 {
-    int64_t ms = now_ms() - q->started_ms;
+    int64_t ms = cvm_now_ms() - q->started_ms;
     return ms > SLOW_AFTER_MS && (int64_t)q->received / (ms / 1000) < SLOW_BYTES_PER_S;
 }
 

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 
 #include "orchestrator/host/internal.h"
+#include "orchestrator/process/ask.h"
 
 /* In newer headers than Debian 12's; the numbers are Linux's and stay. */
 #define SNP_PLATFORM_STATUS_CMD 9
@@ -90,7 +91,7 @@ static void ask_qemu(const struct cvm_host *h, json_t *answers)
         "-display", "none", "-qmp",     "stdio", NULL};
     CVM_AUTO_BUF struct cvm_buf out = {0};
     struct cvm_error e = {0};
-    if (cvm_host_run(argv, CVM_BYTES(QUESTION, sizeof QUESTION - 1), &out, &e) < 0) {
+    if (cvm_ask_program(argv, CVM_BYTES(QUESTION, sizeof QUESTION - 1), &out, &e) < 0) {
         set_error(answers, "qemu_error", &e);
         return;
     }
@@ -120,22 +121,14 @@ static void ask_disk(const char *state, json_t *answers)
 static void ask_probe(const struct cvm_host *h, json_t *answers)
 {
     CVM_AUTO_FREE char *agent = cvm_printf("%s/2cvm-agent", h->place->image);
-    const char *const argv[] = {agent, "--probe", NULL};
-    CVM_AUTO_BUF struct cvm_buf out = {0};
     struct cvm_error e = {0};
     if (access(agent, X_OK) < 0)
         return;
-    if (cvm_host_run(argv, CVM_STR(""), &out, &e) < 0) {
-        set_error(answers, "probe_error", &e);
-        return;
-    }
-    json_t *list = cvm_json_parse(out.data ? (const char *)out.data : "", out.len, &e);
-    if (json_is_array(list)) {
+    json_t *list = cvm_ask_protections(h->place->image, &e);
+    if (list)
         json_object_set_new(answers, "missing_protections", list);
-        return;
-    }
-    json_decref(list);
-    json_object_set_new(answers, "probe_error", json_string("the agent's probe printed no list"));
+    else
+        set_error(answers, "probe_error", &e);
 }
 
 json_t *cvm_host_ask(const struct cvm_host_place *place)

@@ -52,10 +52,6 @@ extern const char *const cvm_host_qemu_programs[], *const cvm_host_vsock_program
 /* What opening the node gave, "ok" or an errno's name; NULL when it was not asked. */
 const char *cvm_host_node(const struct cvm_host *h, const char *path);
 
-/* Runs a program with this input, at most ten seconds and 256 KiB of output; the program is ended
- * then. NULL-terminated argv; nothing of the environment. */
-int cvm_host_run(const char *const *argv, struct cvm_bytes input, struct cvm_buf *out,
-                 struct cvm_error *err) CVM_MUST_USE;
 /* What QEMU printed on its machine protocol -> {"version":"10.0.2","sev_snp_guest":true}; NULL when
  * it is not that. */
 json_t *cvm_host_qemu_answer(const char *text, size_t len);

@@ -47,13 +47,12 @@ static json_t *participants(const struct cvm_collaboration *c, uint32_t mask)
 static json_t *item_record(const struct cvm_collaboration *c, uint32_t i)
 {
     const struct cvm_item_state *s = &c->items[i];
-    char digest[CVM_DIGEST_TEXT];
     json_t *o = json_pack(
         "{s:s, s:b, s:s, s:s, s:b}", "id", cvm_manifest_item_at(&c->manifest, i).id, "admitted",
         s->admitted, "refusal", s->refusal ? cvm_code_info(s->refusal)->name : "", "message",
         s->refusal_message ? s->refusal_message : "", "pushed", s->pushed == s->generation);
     if (s->known)
-        json_object_set_new(o, "sha256", json_string(cvm_digest_text(&s->sha256, digest)));
+        json_object_set_new(o, "sha256", cvm_json_of_digest(&s->sha256));
     return o;
 }
 

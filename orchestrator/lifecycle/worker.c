@@ -9,11 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
+
+#include "core/base/clock.h"
 
 #define READY_MS 30000
-#define TRIES 5     /* connections in a row that ended early */
-#define USEFUL_S 10 /* seconds after which an end is not early */
+#define TRIES 5         /* connections in a row that ended early */
+#define USEFUL_MS 10000 /* after which an end is not early */
 #define DISK_MS 10000
 #define END_MS 2000
 
@@ -286,14 +287,12 @@ static void wait_for_disk(struct cvm_collaboration *c)
 /* One connection, from its start to its end. 1: the collaboration has ended. */
 static int session(struct cvm_collaboration *c, bool *ret_useful, struct cvm_error *err)
 {
-    struct timespec begin, end;
-    clock_gettime(CLOCK_MONOTONIC, &begin);
+    int64_t begin = cvm_now_ms();
     int rc = attach(c, err);
     *ret_useful = rc == 0;
     if (rc == 0)
         rc = serve(c, err);
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    *ret_useful = *ret_useful && end.tv_sec - begin.tv_sec >= USEFUL_S;
+    *ret_useful = *ret_useful && cvm_now_ms() - begin >= USEFUL_MS;
     return rc;
 }
 

@@ -9,18 +9,12 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
-#include <time.h>
+
+#include "core/base/clock.h"
 
 #define START_LOG "start.log"
 #define START_MS 20000
 #define STOP_MS 10000
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 pid_t cvm_psp_holder(const char *folder)
 {
@@ -50,10 +44,10 @@ static int wait_child(pid_t pid, int timeout_ms, struct cvm_error *err)
 {
     CVM_AUTO_CLOSE int pidfd = pidfd_open(pid, 0);
     struct pollfd p = {.fd = pidfd, .events = POLLIN};
-    int64_t end = now_ms() + timeout_ms;
+    int64_t end = cvm_now_ms() + timeout_ms;
     int rc;
     do {
-        int64_t left = end - now_ms();
+        int64_t left = end - cvm_now_ms();
         rc = poll(&p, 1, left > 0 ? (int)left : 0);
     } while (rc < 0 && errno == EINTR);
     if (rc <= 0)

@@ -4,35 +4,23 @@
  * that the PSP holds on psp.pid. A folder sees one isolate, ever.
  */
 #include "orchestrator/platform/platform.h"
-#include "orchestrator/platform/psp-process.h"
-#include "orchestrator/transport/unix-socket.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/inotify.h>
 #include <sys/pidfd.h>
-#include <sys/wait.h>
-#include <time.h>
+
+#include "core/base/clock.h"
+#include "orchestrator/platform/psp-process.h"
+#include "orchestrator/process/ask.h"
+#include "orchestrator/transport/unix-socket.h"
 
 #define SOCKET_NAME "agent.sock"
 #define START_MS 20000
-#define PROBE_MS 10000
 
 static char *inside(const struct cvm_isolate_spec *spec, const char *name)
 {
     return cvm_printf("%s/%s", spec->folder, name);
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 static int sim_probe(const struct cvm_platform_host *host, struct cvm_error *err)
@@ -48,67 +36,9 @@ static int sim_probe(const struct cvm_platform_host *host, struct cvm_error *err
     return 0;
 }
 
-/* Reads what a program prints, within a time and a size. */
-static int read_output(int fd, struct cvm_buf *out, struct cvm_error *err)
-{
-    int64_t end = now_ms() + PROBE_MS;
-    for (;;) {
-        struct pollfd p = {.fd = fd, .events = POLLIN};
-        int64_t left = end - now_ms();
-        int rc = poll(&p, 1, left > 0 ? (int)left : 0);
-        if (rc < 0 && errno == EINTR)
-            continue;
-        CVM_ENSURE(rc > 0 && out->len < 4096, err, CVM_E_TIMEOUT,
-                   "the agent's probe did not end in time");
-        char text[512];
-        ssize_t n = read(fd, text, sizeof text);
-        if (n < 0)
-            return cvm_fail_errno(err, "cannot read the agent's probe");
-        if (n == 0)
-            return 0;
-        cvm_buf_append(out, text, (size_t)n);
-    }
-}
-
 static json_t *sim_protections(const struct cvm_platform_host *host, struct cvm_error *err)
 {
-    CVM_AUTO_FREE char *agent = cvm_printf("%s/2cvm-agent", host->image);
-    char *argv[] = {agent, (char *)"--probe", NULL}, *envp[] = {NULL};
-    int out[2];
-    if (pipe2(out, O_CLOEXEC) < 0) {
-        cvm_fail_errno(err, "cannot make a pipe");
-        return NULL;
-    }
-    CVM_AUTO_CLOSE int reader = out[0];
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-    pid_t pid = -1;
-    int rc = posix_spawn(&pid, agent, &actions, NULL, argv, envp);
-    posix_spawn_file_actions_destroy(&actions);
-    close(out[1]);
-    if (rc != 0) {
-        cvm_fail(err, CVM_E_PLATFORM, "cannot start '%s': %s", agent, strerror(rc));
-        return NULL;
-    }
-    CVM_AUTO_BUF struct cvm_buf text = {0};
-    rc = read_output(reader, &text, err);
-    if (rc < 0)
-        kill(pid, SIGKILL);
-    int status = 0;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (rc < 0)
-        return NULL;
-    json_t *list = cvm_json_parse(text.data ? (const char *)text.data : "", text.len, err);
-    if (!json_is_array(list)) {
-        json_decref(list);
-        cvm_fail(err, CVM_E_PLATFORM, "the agent's probe printed no list");
-        return NULL;
-    }
-    return list;
+    return cvm_ask_protections(host->image, err);
 }
 
 static int sim_find(const struct cvm_isolate_spec *spec, struct cvm_error *err);
@@ -153,7 +83,7 @@ static int sim_start(const struct cvm_isolate_spec *spec, struct cvm_error *err)
 static int wait_for_change(int notify, int pidfd, int64_t end, struct cvm_error *err)
 {
     struct pollfd p[2] = {{.fd = notify, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
-    int64_t left = end - now_ms();
+    int64_t left = end - cvm_now_ms();
     int rc = poll(p, 2, left > 0 ? (int)left : 0);
     if (rc < 0 && errno == EINTR)
         return 0;
@@ -171,7 +101,7 @@ static int sim_connect(const struct cvm_isolate_spec *spec, struct cvm_error *er
     CVM_AUTO_CLOSE int notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (notify < 0 || inotify_add_watch(notify, spec->folder, IN_CREATE | IN_MODIFY) < 0)
         return cvm_fail_errno(err, "cannot watch '%s'", spec->folder);
-    int64_t end = now_ms() + START_MS;
+    int64_t end = cvm_now_ms() + START_MS;
     for (;;) {
         pid_t pid = cvm_psp_holder(spec->folder);
         CVM_AUTO_CLOSE int pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;

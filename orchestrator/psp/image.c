@@ -43,13 +43,8 @@ static int sealed_copy(int from, const char *name, int *ret, struct cvm_error *e
 static int load_one(int dir, const char *folder, const char *name, int *ret,
                     uint8_t hash[CVM_SHA384_LEN], struct cvm_error *err)
 {
-    CVM_AUTO_CLOSE int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd < 0)
-        return cvm_fail_errno(err, "cannot open %s/%s", folder, name);
-    struct stat st;
-    if (fstat(fd, &st) < 0)
-        return cvm_fail_errno(err, "cannot look at %s/%s", folder, name);
-    CVM_ENSURE(S_ISREG(st.st_mode), err, CVM_E_PLATFORM, "%s/%s is not a file", folder, name);
+    CVM_AUTO_CLOSE int fd = cvm_measure_open(dir, folder, name, err);
+    CVM_GUARD(fd);
     CVM_GUARD(sealed_copy(fd, name, ret, err));
     return cvm_measure_fd(*ret, hash, err);
 }

@@ -11,12 +11,11 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 
+#include "core/base/clock.h"
 #include "core/base/cursor.h"
 #include "core/base/encode.h"
 
@@ -141,20 +140,13 @@ static int start_backend(int dir, const char *program, struct cvm_psp_machine *m
     return m->backend_pidfd < 0 ? cvm_fail_errno(err, "cannot watch the vsock backend") : 0;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int wait_backend(int dir, int notify, const struct cvm_psp_machine *m, struct cvm_error *err)
 {
-    int64_t end = now_ms() + BACKEND_MS;
+    int64_t end = cvm_now_ms() + BACKEND_MS;
     while (faccessat(dir, CVM_PSP_VHOST, F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
         struct pollfd p[2] = {{.fd = notify, .events = POLLIN},
                               {.fd = m->backend_pidfd, .events = POLLIN}};
-        int64_t left = end - now_ms();
+        int64_t left = end - cvm_now_ms();
         int rc = poll(p, 2, left > 0 ? (int)left : 0);
         if (rc < 0 && errno == EINTR)
             continue;
@@ -414,14 +406,8 @@ static int live(struct cvm_psp *p, struct cvm_psp_machine *m, int signals, struc
 
 int cvm_psp_machine_serve(struct cvm_psp *p, struct cvm_psp_machine *m, struct cvm_error *err)
 {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    CVM_AUTO_CLOSE int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (signals < 0)
-        return cvm_fail_errno(err, "cannot wait for signals");
+    CVM_AUTO_CLOSE int signals = cvm_psp_signals(err);
+    CVM_GUARD(signals);
     struct device d = {.fd = -1};
     CVM_AUTO_CLOSE int qemu = -1;
     int rc = live(p, m, signals, &d, &qemu, err);

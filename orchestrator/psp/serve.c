@@ -119,16 +119,21 @@ static int wait_and_serve(const struct cvm_psp *p, int device, int pidfd, int si
     }
 }
 
-int cvm_psp_serve(const struct cvm_psp *p, int device, int pidfd, struct cvm_error *err)
+int cvm_psp_signals(struct cvm_error *err)
 {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
-    CVM_AUTO_CLOSE int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    int result = signals < 0 ? cvm_fail_errno(err, "cannot wait for signals")
-                             : wait_and_serve(p, device, pidfd, signals, err);
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return fd < 0 ? cvm_fail_errno(err, "cannot wait for signals") : fd;
+}
+
+int cvm_psp_serve(const struct cvm_psp *p, int device, int pidfd, struct cvm_error *err)
+{
+    CVM_AUTO_CLOSE int signals = cvm_psp_signals(err);
+    int result = signals < 0 ? -1 : wait_and_serve(p, device, pidfd, signals, err);
     kill_agent(pidfd); /* nothing to a process that has ended */
     reap(p, pidfd);
     return result;

@@ -22,6 +22,10 @@ void cvm_psp_answer(const struct cvm_psp *p, const void *request, size_t len,
 /* One line with the time in UTC. */
 void cvm_psp_log(const struct cvm_psp *p, const char *fmt, ...) CVM_PRINTF(2, 3);
 
+/* A descriptor that is readable when TERM, INT or HUP came; they are blocked. Owned by the caller.
+ */
+int cvm_psp_signals(struct cvm_error *err) CVM_MUST_USE;
+
 /*
  * Serves `device` until `pidfd` says that the agent ended, or one of the (blocked) signals TERM,
  * INT, HUP came: then the agent is killed first. Reaps it. -1 only when waiting itself fails; the

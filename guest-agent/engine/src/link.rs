@@ -3,6 +3,7 @@
 use crate::calls::{self, Calls};
 use crate::config::{CLOCK_HOST, GRANT_CLI, GRANT_FILESYSTEM, Options};
 use crate::functions;
+use crate::streams::{FileInput, FileOutput};
 use crate::world::{Deadline, World};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasData, Linker, Resource, ResourceTable, ResourceType};
@@ -89,13 +90,51 @@ fn without_times(w: &mut World, stat: FsResult<DescriptorStat>) -> Result<(Resul
 }
 type Result2 = std::result::Result<DescriptorStat, ErrorCode>;
 
+/// The library's stream of a file, in one of ours.
+fn wrapped<T: Send + 'static>(
+    w: &mut World,
+    stream: FsResult<Resource<T>>,
+    wrap: fn(T) -> T,
+) -> Result<(std::result::Result<Resource<T>, ErrorCode>,)> {
+    match stream {
+        Ok(stream) => {
+            let inner = w.table.delete(stream)?;
+            Ok((Ok(w.table.push(wrap(inner))?),))
+        }
+        Err(e) => Ok((Err(w.filesystem().convert_error_code(e)?),)),
+    }
+}
+
 fn add_filesystem(l: &mut Linker<World>, options: &Options) -> Result<()> {
     filesystem::preopens::add_to_linker::<_, WasiFilesystem>(l, World::filesystem)?;
     types::add_to_linker::<_, WasiFilesystem>(l, World::filesystem)?;
+    let mut i = l.instance("wasi:filesystem/types@0.2.12")?;
+    i.func_wrap(
+        "[method]descriptor.read-via-stream",
+        |mut cx: StoreContextMut<World>, (fd, offset): (Resource<Descriptor>, u64)| {
+            let stream =
+                HostDescriptor::read_via_stream(&mut cx.data_mut().filesystem(), fd, offset);
+            wrapped(cx.data_mut(), stream, |s| Box::new(FileInput(s)))
+        },
+    )?;
+    i.func_wrap(
+        "[method]descriptor.write-via-stream",
+        |mut cx: StoreContextMut<World>, (fd, offset): (Resource<Descriptor>, u64)| {
+            let stream =
+                HostDescriptor::write_via_stream(&mut cx.data_mut().filesystem(), fd, offset);
+            wrapped(cx.data_mut(), stream, |s| Box::new(FileOutput(s)))
+        },
+    )?;
+    i.func_wrap(
+        "[method]descriptor.append-via-stream",
+        |mut cx: StoreContextMut<World>, (fd,): (Resource<Descriptor>,)| {
+            let stream = HostDescriptor::append_via_stream(&mut cx.data_mut().filesystem(), fd);
+            wrapped(cx.data_mut(), stream, |s| Box::new(FileOutput(s)))
+        },
+    )?;
     if options.clock == CLOCK_HOST {
         return Ok(());
     }
-    let mut i = l.instance("wasi:filesystem/types@0.2.12")?;
     i.func_wrap(
         "[method]descriptor.stat",
         |mut cx: StoreContextMut<World>, (fd,): (Resource<Descriptor>,)| {

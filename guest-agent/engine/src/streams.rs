@@ -1,13 +1,18 @@
-//! Standard input, output and error. One thread: a read waits for bytes and a write for room, here and nowhere else.
+//! Standard input, output and error, and files. One thread: a read waits for bytes and a write for room, here and nowhere
+//! else.
 
 use bytes::Bytes;
 use std::io;
 use std::os::fd::RawFd;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll, Waker};
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
-use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, StreamResult};
+use wasmtime_wasi::p2::{
+    DynInputStream, DynOutputStream, InputStream, OutputStream, Pollable, StreamError, StreamResult,
+};
 
 /// Most bytes read at a time: what a pipe holds.
 const PART: usize = 64 << 10;
@@ -173,5 +178,53 @@ impl OutputStream for Sink {
     }
     fn check_write(&mut self) -> StreamResult<usize> {
         Ok(1 << 20)
+    }
+}
+
+/// What the library does on this thread is done at the first look.
+fn at_once<T>(work: impl Future<Output = StreamResult<T>>) -> StreamResult<T> {
+    match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(done) => done,
+        Poll::Pending => Err(StreamError::trap("a file made its reader wait")),
+    }
+}
+
+/// A file's bytes. Where a guest does not want to wait, the library would read in a thread of its own; a file is always
+/// ready, and read here.
+pub struct FileInput(pub DynInputStream);
+
+#[async_trait]
+impl Pollable for FileInput {
+    async fn ready(&mut self) {}
+}
+
+#[async_trait]
+impl InputStream for FileInput {
+    fn read(&mut self, size: usize) -> StreamResult<Bytes> {
+        if size == 0 {
+            return Ok(Bytes::new()); // the library would take it for the file's end
+        }
+        at_once(self.0.blocking_read(size))
+    }
+}
+
+/// The same for writing.
+pub struct FileOutput(pub DynOutputStream);
+
+#[async_trait]
+impl Pollable for FileOutput {
+    async fn ready(&mut self) {}
+}
+
+#[async_trait]
+impl OutputStream for FileOutput {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        at_once(self.0.blocking_write_and_flush(bytes))
+    }
+    fn flush(&mut self) -> StreamResult<()> {
+        self.0.flush()
+    }
+    fn check_write(&mut self) -> StreamResult<usize> {
+        self.0.check_write()
     }
 }

@@ -9,21 +9,14 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
-#include <time.h>
 /* behind sys/socket.h */
 #include <linux/vm_sockets.h>
 
+#include "core/base/clock.h"
 #include "orchestrator/transport/unix-socket.h"
 
 #define CONSOLE_MAX (256 * 1024)
 #define HANDSHAKE_MS 10000
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static bool says(const char *folder, const char *text)
 {
@@ -41,7 +34,7 @@ int cvm_machine_wait_console(const struct cvm_machine_wait *w, struct cvm_error 
     CVM_AUTO_CLOSE int notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (notify < 0 || inotify_add_watch(notify, w->folder, IN_CREATE | IN_MODIFY) < 0)
         return cvm_fail_errno(err, "cannot watch '%s'", w->folder);
-    int64_t end = now_ms() + w->timeout_ms;
+    int64_t end = cvm_now_ms() + w->timeout_ms;
     bool look = true;
     for (;;) {
         if (says(w->folder, w->text))
@@ -54,7 +47,7 @@ int cvm_machine_wait_console(const struct cvm_machine_wait *w, struct cvm_error 
                               {.fd = w->event_fd, .events = POLLIN},
                               {.fd = w->process_fd, .events = POLLIN},
                               {.fd = w->told_to_end ? w->wake_fd : -1, .events = POLLIN}};
-        int64_t left = end - now_ms();
+        int64_t left = end - cvm_now_ms();
         int rc = poll(p, 4, left > 0 ? (int)left : 0);
         if (rc < 0 && errno == EINTR)
             continue;
@@ -76,10 +69,10 @@ int cvm_machine_wait_console(const struct cvm_machine_wait *w, struct cvm_error 
 static int read_welcome(int fd, struct cvm_error *err)
 {
     char text[32];
-    int64_t end = now_ms() + HANDSHAKE_MS;
+    int64_t end = cvm_now_ms() + HANDSHAKE_MS;
     for (size_t n = 0; n < sizeof text; n++) {
         struct pollfd p = {.fd = fd, .events = POLLIN};
-        int64_t left = end - now_ms();
+        int64_t left = end - cvm_now_ms();
         int rc;
         do
             rc = poll(&p, 1, left > 0 ? (int)left : 0);

@@ -330,7 +330,7 @@ static void obey(const char *line)
     if (!strcmp(word, "fuel"))
         record.fuel = a;
     if (!strcmp(word, "stderr"))
-        record.stderr_bytes = a;
+        record.stderr_bytes = strtoull(rest, NULL, 10);
     if (!strcmp(word, "loop"))
         for (;;)
             __asm__ volatile("");
@@ -354,6 +354,8 @@ static void obey(const char *line)
         record.output_bytes[0] = UINT64_MAX;
         tell(sizeof record);
     }
+    if (!strcmp(word, "cut")) /* an output that it says it has written */
+        (void)!ftruncate(out_fd(a), 0);
     if (!strcmp(word, "lie-end")) {
         record.end = 4711;
         tell(sizeof record);

@@ -47,6 +47,9 @@ static void test_instances(void **state)
     world_assert_result(&w, "111");
     pair(&w, "call 0 one\ncall 0 t\n", "serve leak\n", "call", SIMPLE);
     world_assert_result(&w, "");
+    /* What each claims to have used is the most that it may claim; so is the sum. */
+    pair(&w, "call 0 one\ncall 0 two\n", "stderr 9007199254740991\nserve echo\n", "call", SIMPLE);
+    world_assert_result(&w, "<one><two>");
 }
 
 static void test_chain(void **state)

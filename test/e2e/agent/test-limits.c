@@ -80,6 +80,9 @@ static void test_cells_that_lie(void **state)
     expect("lie-end\n", "signal", "");
     expect("lie-short\n", "signal", "");
     expect("lie-twice\n", "signal", "");
+    expect("stderr 9007199254740992\n", "signal", "");
+    expect("stderr 18446744073709551615\nexit 3\n", "signal", "");
+    expect("text 0 words\ncut 0\n", "output", "");
 }
 
 static void test_output_is_bounded(void **state)
@@ -126,8 +129,8 @@ static void test_nothing_tells(void **state)
 {
     (void)state;
     static const char *const ways[] = {
-        "exit 3\n",     "exit 77\n", "fuel 12345\nexit 3\n",   "stderr 99\ntrap\n",
-        "lie-length\n", "silent\n",  "text 0 secret\nexit 3\n"};
+        "exit 3\n",     "exit 77\n", "fuel 12345\nexit 3\n",    "stderr 99\ntrap\n",
+        "lie-length\n", "silent\n",  "text 0 secret\nexit 3\n", "stderr 18446744073709551615\n"};
     CVM_AUTO_BUF struct cvm_buf first = {0};
     seen(ways[0], &first);
     for (size_t i = 1; i < sizeof ways / sizeof *ways; i++) {

@@ -34,6 +34,9 @@ static bool live(struct world *w, struct cvm_buf *ret_how)
     world_fill(w);
     assert_string_equal(world_run(w), "releasing");
     world_open_output(w, 0, "how", ret_how);
+    CVM_AUTO_JSON json_t *report = cvm_json_parse_canonical(ret_how->data, ret_how->len, NULL);
+    if (!report)
+        fail_msg("not of our JSON: %s", cvm_buf_cstr(ret_how));
     CVM_AUTO_JSON json_t *s = world_status(w);
     const char *result = json_string_value(json_object_get(s, "result"));
     if (!strcmp(result, "completed"))

@@ -50,11 +50,10 @@ static void add_component(struct world *w)
     struct cvm_digest d;
     rewind(f);
     world_must(cvm_blob_seal_fd(&spec, salt, fileno(f), (uint64_t)len, out, &d, &err), &err);
-    char digest[CVM_DIGEST_TEXT];
     size_t size = (size_t)lseek(out, 0, SEEK_END);
     cvm_buf_free(&it->blob);
     assert_int_equal(pread(out, cvm_buf_extend(&it->blob, size), size, 0), size);
-    json_object_set_new(c, "digest", json_string(cvm_digest_text(&d, digest)));
+    json_object_set_new(c, "digest", cvm_json_of_digest(&d));
     json_object_set_new(c, "max_bytes", json_integer(4 << 20));
     json_object_set_new(c, "args", json_pack("[s]", "copy"));
     json_object_set_new(

@@ -11,6 +11,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent.parent
 BUILD = ROOT / "build/foreign"
+PACKAGE = ("javascript/package.json", "javascript/package-lock.json")
 
 
 class Missing(Exception):
@@ -80,13 +81,24 @@ def environment(folder: pathlib.Path) -> None:
 
 
 def python(folder: pathlib.Path) -> None:
-    """A library of componentize-py, once without WASI and once with all that CPython's library could want; and, in C, who asks it."""
+    """A program of componentize-py, with all that CPython's library could want."""
     tool = kept("python", "python/requirements.txt", make=environment) / "bin/componentize-py"
-    wit = HERE / "python/wit"
-    # lint: allow unfinished (the tool's word for a function that traps when it is called)
-    for name, more in (("python", ["--stub-wasi"]), ("python-wasi", [])):
-        run(tool, "-d", wit, "-w", "numbers", "componentize", *more, "-p", HERE / "python", "numbers_program", "-o", folder / f"{name}.wasm")
-    run(ROOT / "scripts/build-component", "--command", "--world", "asks", "--wit", wit, HERE / "python/asks.c", folder / "asks.wasm")
+    run(tool, "-d", HERE / "wit", "-w", "command", "componentize", "-p", HERE / "python", "numbers_program", "-o", folder / "python.wasm")
 
 
-CHAINS = {"c": c, "rust": rust, "python": python}
+def modules(folder: pathlib.Path) -> None:
+    if not shutil.which("npm"):
+        raise Missing("JavaScript's tools come by npm, and there is none (Debian: apt install npm)")
+    for name in PACKAGE:
+        shutil.copy(HERE / name, folder)
+    run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
+
+
+def javascript(folder: pathlib.Path) -> None:
+    """A library of jco with QuickJS, for WASI 0.2, where nothing is asynchronous; and, in C, who asks it."""
+    tool = kept("javascript", *PACKAGE, make=modules) / "node_modules/.bin/jco"
+    run(tool, "componentize", HERE / "javascript/numbers.js", "--backend", "quickjs", "--backend-qjs-disable-async", "--wit", HERE / "wit", "-n", "numbers", "-o", folder / "javascript.wasm")
+    run(ROOT / "scripts/build-component", "--command", "--world", "asks", "--wit", HERE / "wit", HERE / "asks.c", folder / "asks.wasm")
+
+
+CHAINS = {"c": c, "rust": rust, "javascript": javascript, "python": python}

@@ -2,9 +2,7 @@
 #ifndef ABI_H
 #define ABI_H
 
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "../../../component-abi.h"
 
 struct bytes {
     uint8_t *data;
@@ -50,28 +48,7 @@ struct counts {
     uint32_t asked, freed;
 };
 
-#define EXPORT(name) __attribute__((export_name(name)))
-#define IMPORT(interface, name) __attribute__((import_module(interface), import_name(name)))
 #define THINGS "test:calls/things@1.0.0"
 #define CHAIN "test:calls/chain@1.0.0"
-
-static inline void *room_for(void *old, size_t align, size_t size)
-{
-    if (size == 0)
-        return (void *)align;
-    void *p = realloc(old, size);
-    if (!p)
-        abort();
-    return p;
-}
-
-#ifndef REALLOC_OF_OWN
-EXPORT("cabi_realloc")
-void *cabi_realloc(void *old, size_t old_size, size_t align, size_t size)
-{
-    (void)old_size;
-    return room_for(old, align, size);
-}
-#endif
 
 #endif

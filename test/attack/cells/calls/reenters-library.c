@@ -13,7 +13,6 @@ static int is(const uint8_t *data, uint32_t len, const char *word)
     return len == strlen(word) && !memcmp(data, word, len);
 }
 
-EXPORT("cabi_realloc")
 void *cabi_realloc(void *old, size_t old_size, size_t align, size_t size)
 {
     (void)old_size;

@@ -1,5 +1,5 @@
-/* Programs that are asked something: started without a shell and without an environment, given
- * their whole input at once, read within a time and a size, and ended. */
+#include "orchestrator/process/ask.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -7,31 +7,25 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 
+#include "core/base/clock.h"
 #include "core/base/descriptor.h"
-#include "orchestrator/host/internal.h"
 
-#define RUN_MS 10000
+#define ASK_MS 10000
 #define OUTPUT_MAX (256 << 10)
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
+#define INPUT_MAX 4096 /* less than a pipe holds: nobody has to read yet */
 
 static int read_all(int fd, struct cvm_buf *out, struct cvm_error *err)
 {
-    int64_t end = now_ms() + RUN_MS;
+    int64_t end = cvm_now_ms() + ASK_MS;
+    size_t had = out->len;
     for (;;) {
         struct pollfd p = {.fd = fd, .events = POLLIN};
-        int64_t left = end - now_ms();
+        int64_t left = end - cvm_now_ms();
         int rc = poll(&p, 1, left > 0 ? (int)left : 0);
         if (rc < 0 && errno == EINTR)
             continue;
-        CVM_ENSURE(rc > 0 && out->len < OUTPUT_MAX, err, CVM_E_TIMEOUT,
+        CVM_ENSURE(rc > 0 && out->len - had < OUTPUT_MAX, err, CVM_E_TIMEOUT,
                    "the program did not end in time");
         char text[4096];
         ssize_t n = read(fd, text, sizeof text);
@@ -58,19 +52,18 @@ static int start(const char *const *argv, int in, int out, pid_t *ret_pid, struc
     return 0;
 }
 
-int cvm_host_run(const char *const *argv, struct cvm_bytes input, struct cvm_buf *out,
-                 struct cvm_error *err)
+int cvm_ask_program(const char *const *argv, struct cvm_bytes input, struct cvm_buf *out,
+                    struct cvm_error *err)
 {
     int in[2], from[2];
     pid_t pid = -1;
+    CVM_ENSURE(input.len <= INPUT_MAX, err, CVM_E_USAGE, "too much input for one pipe");
     if (pipe2(in, O_CLOEXEC) < 0)
         return cvm_fail_errno(err, "cannot make a pipe");
     CVM_AUTO_CLOSE int in_read = in[0], in_write = in[1];
     if (pipe2(from, O_CLOEXEC) < 0)
         return cvm_fail_errno(err, "cannot make a pipe");
     CVM_AUTO_CLOSE int out_read = from[0], out_write = from[1];
-    /* Less than a pipe holds: nobody has to read yet. */
-    CVM_ENSURE(input.len <= 4096, err, CVM_E_USAGE, "too much input for one pipe");
     CVM_GUARD(cvm_fd_write(in_write, input.data, input.len, err));
     CVM_GUARD(start(argv, in_read, out_write, &pid, err));
     close(CVM_TAKE_FD(out_write));
@@ -83,4 +76,19 @@ int cvm_host_run(const char *const *argv, struct cvm_bytes input, struct cvm_buf
     CVM_GUARD(rc);
     CVM_ENSURE(WIFEXITED(status), err, CVM_E_PLATFORM, "'%s' was ended by a signal", argv[0]);
     return 0;
+}
+
+json_t *cvm_ask_protections(const char *image, struct cvm_error *err)
+{
+    CVM_AUTO_FREE char *agent = cvm_printf("%s/2cvm-agent", image);
+    const char *const argv[] = {agent, "--probe", NULL};
+    CVM_AUTO_BUF struct cvm_buf text = {0};
+    if (cvm_ask_program(argv, CVM_STR(""), &text, err) < 0)
+        return NULL;
+    json_t *list = cvm_json_parse(text.data ? (const char *)text.data : "", text.len, NULL);
+    if (json_is_array(list))
+        return list;
+    json_decref(list);
+    cvm_fail(err, CVM_E_PLATFORM, "the agent's probe printed no list");
+    return NULL;
 }

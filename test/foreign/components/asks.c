@@ -1,10 +1,8 @@
-/* Hands a file's text to the program in Python and writes down what it says. */
-#include <stdint.h>
+/* Hands a file's text to the program in JavaScript and writes down what it says. */
 #include <stdio.h>
-#include <stdlib.h>
 
-#define IMPORT(interface, name) __attribute__((import_module(interface), import_name(name)))
-#define EXPORT(name) __attribute__((export_name(name)))
+#include "../../component-abi.h"
+
 #define TEXT_MAX (1 << 20)
 
 /* What the canonical ABI makes of wit/numbers.wit. */
@@ -13,18 +11,6 @@ struct text {
     uint32_t len;
 };
 IMPORT("test:numbers/tell@1.0.0", "tell") void tell(const char *data, uint32_t len, struct text *);
-
-EXPORT("cabi_realloc") void *cabi_realloc(void *old, size_t old_size, size_t align, size_t size);
-void *cabi_realloc(void *old, size_t old_size, size_t align, size_t size)
-{
-    (void)old_size;
-    if (size == 0)
-        return (void *)align;
-    void *p = realloc(old, size);
-    if (!p)
-        abort();
-    return p;
-}
 
 int main(int argc, char **argv)
 {
