@@ -88,10 +88,10 @@ ATTACK enum cvm_code attack_manifest(const char *where, const char *value)
 }
 
 #define ATTACK_MAIN(test)                                                                          \
-    int main(void)                                                                                 \
+    int main(int argc, char **argv)                                                                \
     {                                                                                              \
         const struct CMUnitTest tests[] = {cmocka_unit_test(test)};                                \
-        return cmocka_run_group_tests(tests, NULL, NULL);                                          \
+        return WORLD_MAIN(tests);                                                                  \
     }
 
 #endif

@@ -9,9 +9,8 @@
 
 #include "test/e2e/agent/world.h"
 
-#define CALL(from, to, interface, limits)                                                          \
-    "{'kind':'call','from':'" from "','to':'" to "','interface':'" interface "'," limits "}"
-#define AMPLE "'max_calls':1000000,'max_bytes':100000000"
+#define CALL WORLD_CALL
+#define AMPLE WORLD_AMPLE
 
 /* `ask` calls `answer`, and hands out what it heard. */
 static void pair(struct world *w, const char *ask, const char *answer, const char *instance,
@@ -27,51 +26,6 @@ static void pair(struct world *w, const char *ask, const char *answer, const cha
     world_diagnostics(w, "how");
 }
 
-static void assert_result(struct world *w, const char *want)
-{
-    CVM_AUTO_BUF struct cvm_buf got = {0}, how = {0};
-    world_seal(w);
-    world_fill(w);
-    assert_string_equal(world_run(w), "releasing");
-    world_open_output(w, 0, "how", &how);
-    CVM_AUTO_JSON json_t *s = world_status(w);
-    if (strcmp(json_string_value(json_object_get(s, "result")), "completed") != 0)
-        fail_msg("the run failed: %s", cvm_buf_cstr(&how));
-    CVM_AUTO_JSON json_t *report = cvm_json_parse_canonical(how.data, how.len, NULL);
-    if (!report)
-        fail_msg("not of our JSON: %s", cvm_buf_cstr(&how));
-    world_open_output(w, 0, "result", &got);
-    assert_string_equal(cvm_buf_cstr(&got), want);
-    world_close(w);
-}
-
-/* The run fails, and the diagnostics name the component, why it was stopped, and by which limit. */
-static void assert_fails(struct world *w, const char *id, const char *why, const char *limit)
-{
-    CVM_AUTO_BUF struct cvm_buf text = {0};
-    world_seal(w);
-    world_fill(w);
-    assert_string_equal(world_run(w), "releasing");
-    CVM_AUTO_JSON json_t *s = world_status(w);
-    assert_string_equal(json_string_value(json_object_get(s, "result")), "failed");
-    assert_int_equal(world_refusal(w, "output", "result"), CVM_E_RUN_FAILED);
-    world_open_output(w, 0, "how", &text);
-    CVM_AUTO_JSON json_t *how = json_loads(cvm_buf_cstr(&text), 0, NULL);
-    size_t i;
-    json_t *c;
-    bool found = false;
-    json_array_foreach(json_object_get(how, "components"), i, c)
-    {
-        if (strcmp(json_string_value(json_object_get(c, "id")), id) != 0)
-            continue;
-        found = !strcmp(json_string_value(json_object_get(c, "why")), why) &&
-                !strcmp(json_string_value(json_object_get(c, "limit")), limit);
-    }
-    if (!found)
-        fail_msg("not %s: %s (%s) but %s", id, why, limit, cvm_buf_cstr(&text));
-    world_close(w);
-}
-
 #define SIMPLE CALL("ask", "answer", "a:b/c", AMPLE)
 
 static void test_calls_and_replies(void **state)
@@ -79,7 +33,7 @@ static void test_calls_and_replies(void **state)
     (void)state;
     struct world w;
     pair(&w, "call 0 one\ncall 0 two\n", "serve echo\n", "run", SIMPLE);
-    assert_result(&w, "<one><two>");
+    world_assert_result(&w, "<one><two>");
 }
 
 /* A library for the run remembers, one for a call can't: neither in itself nor in its region. */
@@ -88,14 +42,14 @@ static void test_instances(void **state)
     (void)state;
     struct world w;
     pair(&w, "call 0 one\ncall 0 two\ncall 0 three\n", "serve count\n", "run", SIMPLE);
-    assert_result(&w, "123");
+    world_assert_result(&w, "123");
     pair(&w, "call 0 one\ncall 0 two\ncall 0 three\n", "serve count\n", "call", SIMPLE);
-    assert_result(&w, "111");
+    world_assert_result(&w, "111");
     pair(&w, "call 0 one\ncall 0 t\n", "serve leak\n", "call", SIMPLE);
-    assert_result(&w, "");
+    world_assert_result(&w, "");
     /* What each claims to have used is the most that it may claim; so is the sum. */
     pair(&w, "call 0 one\ncall 0 two\n", "stderr 9007199254740991\nserve echo\n", "call", SIMPLE);
-    assert_result(&w, "<one><two>");
+    world_assert_result(&w, "<one><two>");
 }
 
 static void test_chain(void **state)
@@ -114,7 +68,7 @@ static void test_chain(void **state)
         world_channel(&w, "ask", "out/r", "result", NULL);
         world_output(&w, "result", 4096);
         world_diagnostics(&w, "how");
-        assert_result(&w, "[<x>][<y>]");
+        world_assert_result(&w, "[<x>][<y>]");
     }
 }
 
@@ -138,7 +92,7 @@ static void test_two_callers(void **state)
     world_channel(&w, "join", "out/r", "result", NULL);
     world_output(&w, "result", 4096);
     world_diagnostics(&w, "how");
-    assert_result(&w, "<one><two>left");
+    world_assert_result(&w, "<one><two>left");
 }
 
 /* The caller imports fewer functions than there are, in its own numbers. */
@@ -148,10 +102,10 @@ static void test_functions_are_mapped(void **state)
     struct world w;
     pair(&w, "call-function 0 0\ncall-function 0 1\nimports b()|d()\n",
          "serve function\nexports a()|b()|c()|d()\n", "run", SIMPLE);
-    assert_result(&w, "13");
+    world_assert_result(&w, "13");
     pair(&w, "call-function 0 2\nimports b()|d()\n", "serve function\nexports a()|b()|c()|d()\n",
          "run", SIMPLE);
-    assert_fails(&w, "ask", "message", "");
+    world_assert_fails(&w, "ask", "message", "");
 }
 
 static enum cvm_code admission(const char *ask, const char *answer)
@@ -204,22 +158,22 @@ static void test_budgets(void **state)
 #define LIMITS "'max_calls':4,'max_call_bytes':100,'max_bytes':250"
 #define BOUNDED CALL("ask", "answer", "a:b/c", LIMITS)
     pair(&w, "calls 4\ntext 0 fine\n", "serve nothing\n", "run", BOUNDED);
-    assert_result(&w, "fine");
+    world_assert_result(&w, "fine");
     pair(&w, "calls 5\n", "serve nothing\n", "run", BOUNDED);
-    assert_fails(&w, "ask", "call", "max_calls");
+    world_assert_fails(&w, "ask", "call", "max_calls");
     pair(&w, "call-bytes 0 100\ntext 0 fine\n", "serve nothing 100\n", "run", BOUNDED);
-    assert_result(&w, "fine");
+    world_assert_result(&w, "fine");
     pair(&w, "call-bytes 0 101\n", "serve nothing\n", "run", BOUNDED);
-    assert_fails(&w, "ask", "call", "max_call_bytes");
+    world_assert_fails(&w, "ask", "call", "max_call_bytes");
     pair(&w, "call-bytes 0 1\n", "serve nothing 101\n", "run", BOUNDED);
-    assert_fails(&w, "answer", "call", "max_call_bytes");
+    world_assert_fails(&w, "answer", "call", "max_call_bytes");
     pair(&w, "call-bytes 0 100\ncall-bytes 0 25\ntext 0 fine\n", "serve nothing 62\n", "run",
          BOUNDED); /* 249 */
-    assert_result(&w, "fine");
+    world_assert_result(&w, "fine");
     pair(&w, "call-bytes 0 100\ncall-bytes 0 51\n", "serve nothing 100\n", "run", BOUNDED);
-    assert_fails(&w, "ask", "call", "max_bytes"); /* 251 */
+    world_assert_fails(&w, "ask", "call", "max_bytes"); /* 251 */
     pair(&w, "call-bytes 0 99\ncall-bytes 0 52\n", "serve nothing 50\n", "call", BOUNDED);
-    assert_fails(&w, "answer", "call", "max_bytes"); /* 251 */
+    world_assert_fails(&w, "answer", "call", "max_bytes"); /* 251 */
 }
 
 static void test_million_tiny_calls(void **state)
@@ -228,7 +182,7 @@ static void test_million_tiny_calls(void **state)
     struct world w;
     pair(&w, "calls 1000000\n", "serve nothing\n", "run",
          CALL("ask", "answer", "a:b/c", "'max_calls':10000,'max_bytes':10"));
-    assert_fails(&w, "ask", "call", "max_calls");
+    world_assert_fails(&w, "ask", "call", "max_calls");
 }
 
 /* What an honest cell never says. The caller is at channel 0, the library's file at channel 1. */
@@ -255,17 +209,17 @@ static void test_wrong_messages_of_a_caller(void **state)
         struct world w;
         print_message("%s", WRONG[i]);
         pair(&w, WRONG[i], "serve echo\n", "run", SIMPLE);
-        assert_fails(&w, "ask", "message", "");
+        world_assert_fails(&w, "ask", "message", "");
     }
     struct world two; /* calls at a time */
     pair(&two, "bell 1 0 0 0\nbell 1 0 0 0\nawait\nawait\n", "serve slow\n", "run", SIMPLE);
-    assert_fails(&two, "ask", "message", "");
+    world_assert_fails(&two, "ask", "message", "");
     static const char *const LENGTHS[] = {"bell 1 0 0 18446744073709551615\nawait\n",
                                           "bell 1 0 0 1048577\nawait\n"};
     for (size_t i = 0; i < sizeof LENGTHS / sizeof *LENGTHS; i++) {
         struct world w;
         pair(&w, LENGTHS[i], "serve echo\n", "run", SIMPLE);
-        assert_fails(&w, "ask", "call", "max_call_bytes");
+        world_assert_fails(&w, "ask", "call", "max_call_bytes");
     }
 }
 
@@ -293,16 +247,16 @@ static void test_wrong_messages_of_a_library(void **state)
             print_message("%s", WRONG[i]);
             pair(&w, "call 0 x\nnap 300\ncall 0 y\n", WRONG[i], one ? "call" : "run", SIMPLE);
             if (one && i == 10) {
-                assert_result(&w, "");
+                world_assert_result(&w, "");
                 continue;
             }
-            assert_fails(&w, "answer", "message", "");
+            world_assert_fails(&w, "answer", "message", "");
         }
     }
     struct world w;
     pair(&w, "call 0 x\n", "bell 3 0 0 0\nawait\nbell 2 0 0 18446744073709551615\nawait\n", "run",
          SIMPLE);
-    assert_fails(&w, "answer", "call", "max_call_bytes");
+    world_assert_fails(&w, "answer", "call", "max_call_bytes");
 }
 
 /* A library that calls on while it works on nothing. */
@@ -324,7 +278,7 @@ static void test_library_calls_unasked(void **state)
         world_channel(&w, "ask", "out/r", "result", NULL);
         world_output(&w, "result", 4096);
         world_diagnostics(&w, "how");
-        assert_fails(&w, "middle", "message", "");
+        world_assert_fails(&w, "middle", "message", "");
     }
 }
 
@@ -334,7 +288,7 @@ static void test_region_changes_under_the_copy(void **state)
     (void)state;
     struct world w;
     pair(&w, "scribble 0\ntext 0 fine\n", "serve nothing\n", "run", SIMPLE);
-    assert_result(&w, "fine");
+    world_assert_result(&w, "fine");
 }
 
 static void test_callee_ends_badly(void **state)
@@ -342,24 +296,21 @@ static void test_callee_ends_badly(void **state)
     (void)state;
     struct world w;
     pair(&w, "call 0 x\n", "bell 3 0 0 0\nawait\ntrap\n", "run", SIMPLE);
-    assert_fails(&w, "answer", "trap", "");
+    world_assert_fails(&w, "answer", "trap", "");
     pair(&w, "call 0 x\n", "bell 3 0 0 0\nawait\ntrap\n", "call", SIMPLE);
-    assert_fails(&w, "answer", "trap", "");
+    world_assert_fails(&w, "answer", "trap", "");
     pair(&w, "call 0 x\n", "trap\n", "run", SIMPLE); /* its caller never ran */
-    assert_fails(&w, "ask", "not-run", "");
+    world_assert_fails(&w, "ask", "not-run", "");
     pair(&w, "call 0 x\n", "serve never\n", "run", SIMPLE);
-    json_object_set_new(json_object_get(world_last_component(&w), "limits"), "wall_ms",
-                        json_integer(700));
-    assert_fails(&w, "answer", "wall", "wall_ms");
+    world_limit_wall(&w, 700);
+    world_assert_fails(&w, "answer", "wall", "wall_ms");
     pair(&w, "call 0 x\n", "serve never\n", "call", SIMPLE);
-    json_object_set_new(json_object_get(world_last_component(&w), "limits"), "wall_ms",
-                        json_integer(700));
-    assert_fails(&w, "answer", "wall", "wall_ms");
+    world_limit_wall(&w, 700);
+    world_assert_fails(&w, "answer", "wall", "wall_ms");
     /* it has closed its doorbell and waits for ever */
     pair(&w, "call 0 x\n", "bell 3 0 0 0\nbell-closed\nsleep\n", "run", SIMPLE);
-    json_object_set_new(json_object_get(world_last_component(&w), "limits"), "wall_ms",
-                        json_integer(700));
-    assert_fails(&w, "answer", "wall", "wall_ms");
+    world_limit_wall(&w, 700);
+    world_assert_fails(&w, "answer", "wall", "wall_ms");
 }
 
 /* A library of one process a call that is never called ends well with its callers. */
@@ -368,9 +319,9 @@ static void test_never_called(void **state)
     (void)state;
     struct world w;
     pair(&w, "text 0 alone\n", "serve echo\n", "call", SIMPLE);
-    assert_result(&w, "alone");
+    world_assert_result(&w, "alone");
     pair(&w, "text 0 alone\n", "serve echo\n", "run", SIMPLE);
-    assert_result(&w, "alone");
+    world_assert_result(&w, "alone");
 }
 
 /* What a library of one process a call reads is there for each of them. */
@@ -381,7 +332,7 @@ static void test_inputs_of_each_process(void **state)
     pair(&w, "call 0 x\ncall 0 y\n", "serve echo\n", "call", SIMPLE);
     world_data(&w, "model", 0, "weights");
     world_channel(&w, "model", NULL, "answer", "in/model");
-    assert_result(&w, "<x><y>");
+    world_assert_result(&w, "<x><y>");
 }
 
 static void test_gates(void **state)
@@ -405,13 +356,13 @@ static void test_gates(void **state)
         world_output(&w, "result", 100);
         world_diagnostics(&w, "how");
         if (GATES[i].result)
-            assert_result(&w, GATES[i].result);
+            world_assert_result(&w, GATES[i].result);
         else
-            assert_fails(&w, "guard", i == 2 ? "gate" : "trap", "");
+            world_assert_fails(&w, "guard", i == 2 ? "gate" : "trap", "");
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_calls_and_replies),
@@ -431,5 +382,5 @@ int main(void)
         cmocka_unit_test(test_inputs_of_each_process),
         cmocka_unit_test(test_gates),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return WORLD_MAIN(tests);
 }

@@ -279,11 +279,13 @@ static void test_never_reads(void **state)
     }
     assert_true(sent < (64u << 20));
 #ifndef CVM_TEST_SANITIZED
-    CVM_AUTO_FREE char *path = cvm_printf("/proc/%d/statm", (int)world_agent(&w));
-    CVM_AUTO_FCLOSE FILE *f = fopen(path, "re");
-    long pages = 0, resident = 0;
-    assert_int_equal(fscanf(f, "%ld %ld", &pages, &resident), 2);
-    assert_true(resident * 4096 < (16 << 20));
+    if (!world_is_machine()) {
+        CVM_AUTO_FREE char *path = cvm_printf("/proc/%d/statm", (int)world_agent(&w));
+        CVM_AUTO_FCLOSE FILE *f = fopen(path, "re");
+        long pages = 0, resident = 0;
+        assert_int_equal(fscanf(f, "%ld %ld", &pages, &resident), 2);
+        assert_true(resident * 4096 < (16 << 20));
+    }
 #endif
     close(fd);
     world_connect(&w);
@@ -301,7 +303,7 @@ static void test_too_many_nonces(void **state)
     assert_int_equal(world_challenge_many(&w, 1), CVM_E_TOO_MANY_CHALLENGES);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_forms, setup, teardown),
@@ -312,5 +314,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_never_reads, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_many_nonces, setup, teardown),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return WORLD_MAIN(tests);
 }

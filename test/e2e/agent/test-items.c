@@ -244,7 +244,7 @@ static void test_reader_ends_first(void **state)
     world_close(&w);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_items_reach_their_component),
@@ -253,5 +253,5 @@ int main(void)
         cmocka_unit_test(test_back_pressure),
         cmocka_unit_test(test_reader_ends_first),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return WORLD_MAIN(tests);
 }

@@ -230,7 +230,7 @@ static void test_agent_killed(void **state)
     world_close(&w);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limits),
@@ -242,5 +242,5 @@ int main(void)
         cmocka_unit_test(test_cell_killed),
         cmocka_unit_test(test_agent_killed),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return WORLD_MAIN(tests);
 }

@@ -181,7 +181,7 @@ static void test_deadlock(void **state)
     assert_fails(&w, "wall", "wall_ms");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bytes_in_order), cmocka_unit_test(test_back_pressure),
@@ -189,5 +189,5 @@ int main(void)
         cmocka_unit_test(test_closed_early),   cmocka_unit_test(test_reader_gone),
         cmocka_unit_test(test_chain),          cmocka_unit_test(test_deadlock),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return WORLD_MAIN(tests);
 }

@@ -2,7 +2,6 @@
  * are those of test/attack/cells. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,22 +15,9 @@
     "{'kind':'call','from':'" from "','to':'" to                                                   \
     "','interface':'" interface "','max_calls':1000,'max_bytes':100000000}"
 
-static void component(struct world *w, const char *id, const char *name, const char *args)
-{
-    static char bytes[128 << 10];
-    CVM_AUTO_FREE char *path = cvm_printf("%s/%s.wasm", CELLS, name);
-    CVM_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        fail_msg("%s is missing: run test/attack/cells/build", path);
-    ssize_t len = read(fd, bytes, sizeof bytes);
-    assert_in_range(len, 1, sizeof bytes - 1);
-    world_component_bytes(w, id, bytes, (size_t)len);
-    json_object_set_new(world_last_component(w), "args", json_loads(args, 0, NULL));
-}
-
 static void library(struct world *w, const char *id, const char *name, const char *instance)
 {
-    component(w, id, name, "[]");
+    world_component_file(w, id, name, "[]");
     world_library(w, instance);
 }
 
@@ -57,7 +43,7 @@ static void outputs(struct world *w, const char *from)
 static void two(struct world *w, const char *args, const char *instance)
 {
     world_open(w);
-    component(w, "ask", "caller", args);
+    world_component_file(w, "ask", "caller", args);
     library(w, "answer", "things", instance);
     world_joint(w, CALL("ask", "answer", THINGS));
     outputs(w, "ask");
@@ -115,7 +101,7 @@ static void test_chain(void **state)
     struct world w;
     CVM_AUTO_BUF struct cvm_buf how = {0};
     world_open(&w);
-    component(&w, "ask", "chained", "[]");
+    world_component_file(&w, "ask", "chained", "[]");
     library(&w, "between", "middle", "run");
     library(&w, "answer", "things", "run");
     world_joint(&w, CALL("ask", "between", CHAIN));
@@ -132,8 +118,8 @@ static void test_stream(void **state)
     struct world w;
     CVM_AUTO_BUF struct cvm_buf how = {0}, got = {0};
     world_open(&w);
-    component(&w, "write", "probe", "[\"flood\"]");
-    component(&w, "read", "upper", "[]");
+    world_component_file(&w, "write", "probe", "[\"flood\"]");
+    world_component_file(&w, "read", "upper", "[]");
     world_joint(&w, "{'kind':'stream','from':'write','from_path':'/dev/stdout','to':'read',"
                     "'to_path':'/dev/stdin','max_bytes':1000000}");
     outputs(&w, "read");
@@ -143,7 +129,7 @@ static void test_stream(void **state)
     world_close(&w);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     world_image = CVM_BINARY_DIR "/real-image";
     const struct CMUnitTest tests[] = {
@@ -151,5 +137,5 @@ int main(void)
         cmocka_unit_test(test_trap),  cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_chain), cmocka_unit_test(test_stream),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return WORLD_MAIN(tests);
 }

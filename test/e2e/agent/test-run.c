@@ -207,7 +207,7 @@ static void test_seed(void **state)
     world_close(&w);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole_session),
@@ -215,5 +215,5 @@ int main(void)
         cmocka_unit_test(test_conditions),
         cmocka_unit_test(test_seed),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return WORLD_MAIN(tests);
 }

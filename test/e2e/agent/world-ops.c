@@ -274,7 +274,7 @@ enum cvm_code world_refusal(struct world *w, const char *op, const char *id)
 bool world_await(struct world *w, const char *state)
 {
     struct cvm_error err;
-    for (int i = 0; i < 100 && strcmp(w->state, state); i++)
+    for (int i = 0; i < WORLD_WAIT_MS / 200 && strcmp(w->state, state); i++)
         world_must(cvm_link_wait(w->link, -1, 200, &err), &err);
     return !strcmp(w->state, state);
 }
@@ -295,8 +295,8 @@ const char *world_run(struct world *w)
 {
     struct cvm_error err;
     assert_int_equal(world_op(w, "run"), CVM_OK);
-    for (int i = 0;
-         i < 300 && (!*w->state || !strcmp(w->state, "sealed") || !strcmp(w->state, "running"));
+    for (int i = 0; i < WORLD_WAIT_MS * 3 / 200 &&
+                    (!*w->state || !strcmp(w->state, "sealed") || !strcmp(w->state, "running"));
          i++)
         world_must(cvm_link_wait(w->link, -1, 200, &err), &err);
     while (cvm_link_wait(w->link, -1, 50, &err) == 1)

@@ -40,7 +40,7 @@ const char *world_image = CVM_BINARY_DIR "/test-image";
 static const char psp[] = CVM_BINARY_DIR "/bin/2cvm-psp";
 #endif
 
-#define WORLD_MIB 1024
+#define WORLD_MIB (world_is_machine() ? WORLD_MACHINE_MIB : 1024)
 #define WORLD_COMPONENT_MAX (128 << 10)
 
 void world_must(int r, const struct cvm_error *err)
@@ -48,6 +48,27 @@ void world_must(int r, const struct cvm_error *err)
     char line[1024];
     if (r < 0)
         fail_msg("%s", cvm_error_line(err, line, sizeof line));
+}
+
+bool world_is_machine(void)
+{
+    return world_backend != NULL;
+}
+
+int world_main(int argc, char **argv, const struct CMUnitTest *tests, size_t n)
+{
+    int at = 1;
+    if (argc > 2 && !strcmp(argv[1], "--machine")) {
+        world_backend = argv[2];
+        at = 3;
+    }
+    if (argc > at + 1 || (argc > at && argv[at][0] == '-')) {
+        fprintf(stderr, "usage: %s [--machine BACKEND] [TEST]\n", argv[0]);
+        return 2;
+    }
+    if (argc > at)
+        cmocka_set_test_filter(argv[at]);
+    return _cmocka_run_group_tests("tests", tests, n, NULL, NULL);
 }
 
 static unsigned protections(void)
@@ -63,16 +84,23 @@ static json_t *draft_isolate(void)
 {
     struct cvm_error err;
     uint8_t m[CVM_SHA384_LEN];
-    world_must(cvm_measure_sim_folder(world_image, 1, m, &err), &err);
+    unsigned have = ~0u ^ 1u << CVM_PROTECTION_SPECULATION_CONTROL;
+    if (world_is_machine()) { /* our kernel has all that an emulated processor can have */
+        world_machine_measure(m);
+    } else {
+        have = protections();
+        world_must(cvm_measure_sim_folder(world_image, 1, m, &err), &err);
+    }
     CVM_AUTO_FREE char *hex = cvm_hex(m, sizeof m);
     CVM_AUTO_FREE char *text = cvm_printf("sha384:%s", hex);
     json_t *waive = json_array();
     for (int p = 0; p < CVM_PROTECTION_COUNT; p++)
-        if (!(protections() >> p & 1))
+        if (!(have >> p & 1))
             json_array_append_new(waive, json_string(cvm_protection_word((enum cvm_protection)p)));
-    return json_pack("{s:[s], s:[s], s:s, s:{}, s:i, s:i, s:o}", "platforms", "sim-process",
-                     "measurements", text, "chips", "any", "min_tcb", "vcpus", 1, "memory_mib",
-                     WORLD_MIB, "waive", waive);
+    return json_pack("{s:[s], s:[s], s:s, s:{}, s:i, s:i, s:o}", "platforms",
+                     world_is_machine() ? "sim-vm" : "sim-process", "measurements", text, "chips",
+                     "any", "min_tcb", "vcpus", world_is_machine() ? WORLD_MACHINE_VCPUS : 1,
+                     "memory_mib", WORLD_MIB, "waive", waive);
 }
 
 /* A test that fails leaves its world behind: its isolate ends with the program. */
@@ -153,6 +181,12 @@ static void end_psp(struct world *w)
 {
     if (!w->psp)
         return;
+    if (world_is_machine()) {
+        forget(w->psp);
+        forget(w->backend);
+        world_machine_end(w);
+        return;
+    }
     pid_t agent = read_pid(w, "agent.pid"), owner = read_pid(w, "psp.pid");
     if (agent > 0)
         kill(agent, SIGTERM);
@@ -246,14 +280,15 @@ void world_component(struct world *w, const char *id, const char *program)
 void world_component_bytes(struct world *w, const char *id, const void *bytes, size_t len)
 {
     char digest[CVM_DIGEST_TEXT];
+    int slower = world_is_machine() ? WORLD_MACHINE_SLOWER : 1;
     add_item(w, id, 2, bytes, len, WORLD_COMPONENT_MAX, digest);
     json_array_append_new(
         json_object_get(w->draft, "components"),
         json_pack("{s:s, s:s, s:s, s:i, s:s, s:[s], s:[s, s], s:s, s:s, s:{s:i, s:i, s:i}}", "id",
                   id, "owner", "carl", "digest", digest, "max_bytes", WORLD_COMPONENT_MAX, "kind",
                   "command", "args", "--test", "grants", "wasi:cli", "wasi:filesystem", "clock",
-                  "none", "random", "none", "limits", "memory_bytes", 32 << 20, "cpu_ms", 5000,
-                  "wall_ms", 10000));
+                  "none", "random", "none", "limits", "memory_bytes", 32 << 20, "cpu_ms",
+                  5000 * slower, "wall_ms", 10000 * slower));
 }
 
 static json_t *last(struct world *w, const char *list)
@@ -349,6 +384,11 @@ void world_seal(struct world *w)
 int world_socket(struct world *w)
 {
     struct cvm_error err;
+    if (world_is_machine()) {
+        int guest = world_connect_guest(w->folder);
+        assert_int_not_equal(guest, -1);
+        return guest;
+    }
     CVM_AUTO_FREE char *path = cvm_printf("%s/agent.sock", w->folder);
     for (int tries = 0; tries < 500; tries++) {
         int fd = cvm_unix_connect(path, &err);
@@ -464,7 +504,12 @@ void world_start_for(struct world *w, const struct cvm_buf *manifest)
         (char *)psp,   "--image", (char *)world_image, "--host-data", host_data, "--socket", path,
         "--state-dir", w->folder, "--memory-mib",      memory,        "--vcpus", "1",        NULL};
     char *envp[] = {NULL};
-    assert_int_equal(posix_spawn(&w->psp, psp, NULL, NULL, argv, envp), 0);
+    if (world_is_machine()) {
+        forget(w->backend);
+        world_machine_start(w, &digest);
+        remember(w->backend);
+    } else
+        assert_int_equal(posix_spawn(&w->psp, psp, NULL, NULL, argv, envp), 0);
     remember(w->psp);
     world_connect(w);
 }
@@ -482,5 +527,7 @@ void world_log(struct world *w, struct cvm_buf *ret)
 
 pid_t world_agent(struct world *w)
 {
+    if (world_is_machine())
+        return w->psp;
     return read_pid(w, "agent.pid");
 }

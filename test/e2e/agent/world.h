@@ -33,7 +33,8 @@ struct world {
     json_t *draft; /* the manifest being written */
     struct cvm_manifest manifest;
     struct cvm_buf commitments[3];
-    pid_t psp;
+    pid_t psp;              /* the software PSP, above the agent; of a machine: QEMU */
+    pid_t backend, reports; /* a machine's vsock, and what answers its requests for reports */
     struct cvm_link *link;
     struct cvm_public_key session_seal, session_sign;
     struct cvm_digest session;
@@ -45,6 +46,16 @@ struct world {
 /* The folder of the three programs; the stand-ins unless a test says otherwise. */
 extern const char *world_image;
 
+/*
+ * Every test's main(): PROGRAM [--machine BACKEND] [TEST]. BACKEND is vhost-device-vsock: each
+ * world is then a virtual machine with the image "<world_image>-machine", and limits of time are
+ * those of an emulated processor. TEST: a pattern; only the tests that match are run.
+ */
+#define WORLD_MAIN(tests) world_main(argc, argv, tests, sizeof(tests) / sizeof *(tests))
+struct CMUnitTest;
+int world_main(int argc, char **argv, const struct CMUnitTest *tests, size_t n);
+bool world_is_machine(void);
+
 /* Three participants: "anna" and "berta" bring data, "carl" brings components. */
 void world_open(struct world *w);
 void world_close(struct world *w);
@@ -52,7 +63,10 @@ void world_close(struct world *w);
 /* Building the manifest; ids are constants. `limits` may be NULL. */
 void world_component(struct world *w, const char *id, const char *program);
 void world_component_bytes(struct world *w, const char *id, const void *bytes, size_t len);
-json_t *world_last_component(struct world *w); /* borrowed, to be changed */
+/* The component NAME.wasm of test/attack/cells; `args` as JSON. */
+void world_component_file(struct world *w, const char *id, const char *name, const char *args);
+json_t *world_last_component(struct world *w);  /* borrowed, to be changed */
+void world_limit_wall(struct world *w, int ms); /* of the last component */
 void world_data(struct world *w, const char *id, int owner, const char *content);
 void world_data_large(struct world *w, const char *id, int owner, uint64_t bytes); /* zeros */
 void world_channel(struct world *w, const char *from, const char *from_path, const char *to,
@@ -105,5 +119,20 @@ void world_fill(struct world *w);
 const char *world_run(struct world *w);
 /* Opens an output as one of its recipients; appends the content. */
 void world_open_output(struct world *w, int who, const char *id, struct cvm_buf *ret);
+
+/* Whole lives, from the manifest to the end, of collaborations with the outputs `result` and `how`,
+ * the diagnostics. The run ends well, with that result (NULL: any); … */
+void world_assert_result(struct world *w, const char *want);
+/* … or the run fails and gives no result, and the diagnostics name the component, why it was
+ * stopped, and by which limit; … */
+void world_assert_fails(struct world *w, const char *id, const char *why, const char *limit);
+/* … or one of the two. */
+void world_assert_result_or_fails(struct world *w, const char *id, const char *why,
+                                  const char *limit);
+
+/* A call channel of world_joint(); `limits` are its members. */
+#define WORLD_CALL(from, to, interface, limits)                                                    \
+    "{'kind':'call','from':'" from "','to':'" to "','interface':'" interface "'," limits "}"
+#define WORLD_AMPLE "'max_calls':1000000,'max_bytes':100000000"
 
 #endif

@@ -7,25 +7,17 @@
  * measurement, serves reports at port 1025, says "serving", waits for a line of input (by then the
  * guest has started), and takes the collaboration from lock to exit.
  */
-#include <poll.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #include <cmocka.h>
 
-#include "core/base/cursor.h"
 #include "core/base/encode.h"
-#include "core/evidence/sim-device.h"
 #include "core/seal/blob.h"
-#include "orchestrator/psp/serve.h"
-#include "orchestrator/transport/unix-socket.h"
 #include "test/e2e/agent/world-internal.h"
 
 #define MEMORY_MIB 512
@@ -33,45 +25,6 @@
 #define SLOW_MS 120000 /* a processor that is emulated compiles slowly */
 
 static const char *folder, *measurement, *component;
-
-static int read_whole(int fd, void *buf, size_t len)
-{
-    for (size_t at = 0; at < len;) {
-        ssize_t n = read(fd, (uint8_t *)buf + at, len - at);
-        if (n <= 0)
-            return -1;
-        at += (size_t)n;
-    }
-    return 0;
-}
-
-/* Each packet comes behind its length. Ends with the guest, or with us. */
-static _Noreturn void serve(int listener, const struct cvm_digest *host_data)
-{
-    struct cvm_error err;
-    struct cvm_psp p = {.log = stderr};
-    uint8_t length[4], request[CVM_SIM_REQUEST_LEN + 1];
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    world_must(cvm_issuer_new(&p.issuer, time(NULL), &err), &err);
-    world_must(cvm_hex_decode(measurement, p.measurement, sizeof p.measurement, &err), &err);
-    memcpy(p.host_data, host_data->b, sizeof p.host_data);
-    struct pollfd guest = {.fd = listener, .events = POLLIN};
-    assert_int_equal(poll(&guest, 1, SLOW_MS), 1);
-    int fd = accept(listener, NULL, NULL);
-    while (read_whole(fd, length, sizeof length) == 0) {
-        struct cvm_cursor c = cvm_cursor(length, sizeof length);
-        uint32_t len = cvm_cursor_u32be(&c);
-        CVM_AUTO_BUF struct cvm_buf answer = {0}, framed = {0};
-        if (len > sizeof request || read_whole(fd, request, len) < 0)
-            break;
-        cvm_psp_answer(&p, request, len, &answer);
-        cvm_buf_append_u32be(&framed, (uint32_t)answer.len);
-        cvm_buf_append(&framed, answer.data, answer.len);
-        if (write(fd, framed.data, framed.len) != (ssize_t)framed.len)
-            break;
-    }
-    _exit(0);
-}
 
 /* A component of real bytes; the world's own are texts. */
 static void add_component(struct world *w)
@@ -142,14 +95,8 @@ static void on_event(void *arg, const json_t *event)
 static void connect_guest(struct world *w)
 {
     struct cvm_error err;
-    static const char hello[] = "CONNECT 1024\n";
-    CVM_AUTO_FREE char *path = cvm_printf("%s/v", folder);
-    int fd = cvm_unix_connect(path, &err);
-    world_must(fd, &err);
-    assert_int_equal(write(fd, hello, sizeof hello - 1), sizeof hello - 1);
-    char byte = 0;
-    while (byte != '\n')
-        assert_int_equal(read(fd, &byte, 1), 1);
+    int fd = world_connect_guest(folder);
+    assert_int_not_equal(fd, -1);
     world_must(cvm_link_open(fd, SLOW_MS, on_event, w, &w->link, &err), &err);
 }
 
@@ -172,13 +119,10 @@ static void test_life(void **state)
     struct world w;
     struct cvm_error err;
     write_manifest(&w);
-    CVM_AUTO_FREE char *path = cvm_printf("%s/v_1025", folder);
-    int listener = cvm_unix_listen(path, &err);
-    world_must(listener, &err);
     struct cvm_digest host_data = cvm_sha256(w.manifest.bytes, w.manifest.len);
-    if (fork() == 0)
-        serve(listener, &host_data);
-    close(listener);
+    uint8_t bytes[CVM_SHA384_LEN];
+    world_must(cvm_hex_decode(measurement, bytes, sizeof bytes, &err), &err);
+    world_serve_reports(folder, bytes, &host_data);
     printf("serving\n");
     fflush(stdout);
     assert_int_equal(getchar(), '\n');
