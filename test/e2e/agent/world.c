@@ -384,19 +384,16 @@ void world_seal(struct world *w)
 int world_socket(struct world *w)
 {
     struct cvm_error err;
-    if (world_is_machine()) {
-        int guest = world_connect_guest(w->folder);
-        assert_int_not_equal(guest, -1);
-        return guest;
-    }
     CVM_AUTO_FREE char *path = cvm_printf("%s/agent.sock", w->folder);
     for (int tries = 0; tries < 500; tries++) {
-        int fd = cvm_unix_connect(path, &err);
+        /* The agent ends one connection for the next: a guest's that ends so early looks refused.
+         */
+        int fd = world_is_machine() ? world_connect_guest(w->folder) : cvm_unix_connect(path, &err);
         if (fd >= 0)
             return fd;
         poll(NULL, 0, 10);
     }
-    world_must(-1, &err);
+    fail_msg("the agent took no connection in 5 s");
     return -1;
 }
 
