@@ -4,14 +4,10 @@
  * lies in the component into the region; as an export (we call) and as an import (it calls).
  * Against memcpy of the same bytes in the same run. Microseconds a call, the best of some rounds.
  */
-#include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "benchmarks/bench.h"
-#include "guest-agent/engine/cvm-engine.h"
+#include "benchmarks/serve.h"
 
 #define REGION (2u << 20)
 #define ROUNDS 30
@@ -164,12 +160,7 @@ int main(int argc, char **argv)
     static const uint32_t sizes[] = {64u << 10, 1u << 20};
     static const uint32_t kinds[] = {TAKE_BYTES, TAKE_DOUBLES, GIVE_BYTES, GIVE_DOUBLES};
     struct bench b = {0};
-    struct stat st;
-    int fd = argc == 2 ? open(argv[1], O_RDONLY | O_CLOEXEC) : -1;
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return 2;
-    void *code = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (code == MAP_FAILED)
+    if (argc != 2)
         return 2;
     for (int import = 0; import < 2; import++) {
         jobs[n_jobs++] = (struct job){NOTHING, 0, import};
@@ -195,15 +186,5 @@ int main(int argc, char **argv)
                                            .next = next,
                                            .reply = reply,
                                            .context = &b};
-    const struct cvm_engine_run run = {
-        .options = {.kind = CVM_ENGINE_KIND_LIBRARY, .memory_bytes = 64u << 20},
-        .in_fd = -1,
-        .out_sink = {.fd = -1},
-        .err_sink = {.fd = -1},
-        .calls = &calls};
-    struct cvm_engine_result result;
-    cvm_engine_run(code, (size_t)st.st_size, &run, &result);
-    if (result.end != CVM_ENGINE_OK)
-        fprintf(stderr, "the run ended %u\n", result.end);
-    return result.end == CVM_ENGINE_OK ? 0 : 1;
+    return bench_serve(argv[1], &calls);
 }

@@ -3,14 +3,10 @@
  * calls/callee.c, composed), in the engine that a cell has. One process, one store, and the engine
  * copies from memory to memory: what the same calls cost without a wall between the two.
  */
-#include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "benchmarks/drive.h"
-#include "guest-agent/engine/cvm-engine.h"
+#include "benchmarks/serve.h"
 
 static _Alignas(64) uint8_t region[4096];
 
@@ -64,12 +60,7 @@ static int ready(void *context)
 int main(int argc, char **argv)
 {
     struct bench b = {0};
-    struct stat st;
-    int fd = argc == 2 ? open(argv[1], O_RDONLY | O_CLOEXEC) : -1;
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return 2;
-    void *code = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (code == MAP_FAILED)
+    if (argc != 2)
         return 2;
     const struct cvm_engine_channel exports[] = {
         {"bench:calls/driver@1.0.0", region, sizeof region, 0, 0}};
@@ -80,15 +71,5 @@ int main(int argc, char **argv)
                                            .next = next,
                                            .reply = reply,
                                            .context = &b};
-    const struct cvm_engine_run run = {
-        .options = {.kind = CVM_ENGINE_KIND_LIBRARY, .memory_bytes = 64u << 20},
-        .in_fd = -1,
-        .out_sink = {.fd = -1},
-        .err_sink = {.fd = -1},
-        .calls = &calls};
-    struct cvm_engine_result result;
-    cvm_engine_run(code, (size_t)st.st_size, &run, &result);
-    if (result.end != CVM_ENGINE_OK)
-        fprintf(stderr, "the run ended %u\n", result.end);
-    return result.end == CVM_ENGINE_OK ? 0 : 1;
+    return bench_serve(argv[1], &calls);
 }

@@ -25,33 +25,37 @@ def component(world: str, *sources: str) -> pathlib.Path:
     return out
 
 
+def by_call(program: str, *words) -> dict[str, float]:
+    """Microseconds a call."""
+    return {what: us for what, (us, _) in figures(program, *words).items()}
+
+
 def one_component() -> None:
     """The path of a call in one process, each direction alone. Figures with a region are held against memcpy of the same bytes."""
     code = FOLDER / "bench.cwasm"
     run(BIN / "compile-calls", component("bench", "caller", "callee", "memory"), code, "bench")
-    got = {what: us for what, (us, _) in figures("bench-calls", code).items()}
+    got = by_call("bench-calls", code)
     for what, us in got.items():
         plain = got.get("memcpy, " + what.rsplit(", ", 1)[1]) if what.endswith("KiB") and not what.startswith("memcpy") else None
         row("calls", what, us, "us", f"memcpy: {plain:.1f} us" if plain else "", us / plain if plain else None,
             "4" if plain else "", us <= 4 * plain if plain else None)
 
 
-def composed(caller: pathlib.Path, callee: pathlib.Path) -> dict[str, float]:
-    """Both as parts of one component, in the engine of a cell: microseconds a call."""
+def composed(caller: pathlib.Path, callee: pathlib.Path) -> pathlib.Path:
+    """Both as parts of one component, compiled for the engine of a cell."""
     both, code = FOLDER / "composed.wasm", FOLDER / "composed.cwasm"
     run(ROOT / "build/venv/bin/wasm-tools", "compose", caller, "-d", callee, "-o", both)
     run(BIN / "compile-calls", both, code, "composed")
-    return {what: us for what, (us, _) in figures("bench-composed", code).items()}
+    return code
 
 
-def stock(caller: pathlib.Path, callee: pathlib.Path) -> dict[str, float]:
-    """By the C API of the engine's makers, as they publish it: microseconds a call."""
+def stock() -> pathlib.Path | None:
+    """The library with the C API of the engine's makers, as they publish it."""
     subprocess.run(["scripts/setup", "bench"], cwd=ROOT, stdout=sys.stderr)
     library = next(ROOT.glob("build/venv/lib/python3*/site-packages/wasmtime/linux-*/_libwasmtime.so"), None)
     if not library:
         print(f"calls: {STOCK} is not to be had here", file=sys.stderr)
-        return {}
-    return {what: us for what, (us, _) in figures("bench-stock", library, caller, callee).items()}
+    return library
 
 
 WORDS = {"ask": ["--command", "--world", "caller", "--wit", "wit", "ask.c"], "work": ["--world", "library", "--wit", "wit", "work.c"],
@@ -153,13 +157,14 @@ def between_cells() -> None:
     """A caller's own clock, against the same wake-ups without cells, copies in memory, and the same calls in one process. Three
     times by turns: all see the same machine."""
     caller, callee = component("caller", "caller", "memory"), component("callee", "callee", "memory")
+    both, library = composed(caller, callee), stock()
     said, plains, one_store, by_stock, streams = [], [], [], [], []
     for _ in range(3):
         plains.append({what: value for what, (value, _) in figures("bench-between").items()})
         got = together("calls", {"ask": ("ask", {"args": ["200"]}), "work": ("work", {})}, [call_channel("ask", "work")])["ask"]
         said.append({what: ns / 1e3 for what, ns in got.items()})
-        one_store.append(composed(caller, callee))
-        by_stock.append(stock(caller, callee))
+        one_store.append(by_call("bench-composed", both))
+        by_stock.append(by_call("bench-stock", library, caller, callee) if library else {})
         streams.append(stream())
     plain, cells = best(*plains), best(*said)
     ping = plain["bare ping-pong through a third process"]

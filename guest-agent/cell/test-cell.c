@@ -107,16 +107,21 @@ static void check_end(const char *args, enum cvm_cell_end end)
 
 /* -------------------------------------------------------------------------------------- tests */
 
+static void assert_wrote(const struct run *r, const char *want)
+{
+    char text[8] = "";
+    assert_true(r->recorded);
+    assert_int_equal(r->result.end, CVM_CELL_OK);
+    assert_int_equal(r->result.output_bytes[0], 5);
+    assert_int_equal(pread(r->out, text, 5, 0), 5);
+    assert_string_equal(text, want);
+}
+
 static void test_copy(void **state)
 {
     (void)state;
     struct run r = probe("\"copy\"");
-    char text[8] = "";
-    assert_true(r.recorded);
-    assert_int_equal(r.result.end, CVM_CELL_OK);
-    assert_int_equal(r.result.output_bytes[0], 5);
-    assert_int_equal(pread(r.out, text, 5, 0), 5);
-    assert_string_equal(text, "HELLO");
+    assert_wrote(&r, "HELLO");
     assert_int_equal(r.result.stdout_bytes, strlen("copied 5\n"));
     assert_int_equal(r.result.stderr_bytes, strlen("done"));
     assert_int_equal(r.result.fuel, 0);
@@ -307,12 +312,7 @@ static void test_file_streams(void **state)
 {
     (void)state;
     struct run r = run_named("file-streams", plain, "", "out/sub/b.txt", NULL);
-    char text[8] = "";
-    assert_true(r.recorded);
-    assert_int_equal(r.result.end, CVM_CELL_OK);
-    assert_int_equal(r.result.output_bytes[0], 5);
-    assert_int_equal(pread(r.out, text, 5, 0), 5);
-    assert_string_equal(text, "hello");
+    assert_wrote(&r, "hello");
     close(r.out);
 }
 

@@ -30,9 +30,7 @@ static void test_seed(void **state)
     attack_world(&w);
     json_object_set_new(world_last_component(&w), "random", json_string("seeded"));
     world_seal(&w);
-    world_start(&w);
-    assert_int_equal(world_lock(&w), CVM_OK);
-    assert_int_equal(world_challenge(&w), CVM_OK);
+    world_start_locked(&w);
     struct cvm_act annas;
     world_make_release(&w, 0, &annas);
     assert_int_equal(world_act(&w, 0, &annas), CVM_OK);

@@ -31,8 +31,7 @@ static void test_withhold(void **state)
     world_close(&w);
 
     attack_locked(&w);
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(world_release(&w, i), CVM_OK);
+    world_release_all(&w);
     assert_int_equal(world_item(&w, "c"), CVM_OK);
     nothing_happens(&w, CVM_E_ITEM_MISSING);
     attack_assert_state(&w, "filling");

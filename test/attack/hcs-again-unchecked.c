@@ -22,8 +22,7 @@ static void test_again(void **state)
     (void)state;
     struct world w;
     attack_locked(&w);
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(world_release(&w, i), CVM_OK);
+    world_release_all(&w);
     assert_int_equal(world_item(&w, "rows"), CVM_OK);
     assert_int_equal(world_item(&w, "rows"), CVM_E_ITEM_NOT_WANTED);
     assert_int_equal(world_item(&w, "c"), CVM_OK);

@@ -14,15 +14,6 @@ static void another_world(struct world *w)
     world_data(w, "rows", 0, "other  rows");
 }
 
-static void take_key(struct world *w, size_t item, const struct world *from)
-{
-    struct cvm_error err;
-    cvm_secret_free(&w->items[item].key);
-    assert_int_equal(cvm_secret_copy(&w->items[item].key, from->items[item].key.data,
-                                     from->items[item].key.len, &err),
-                     0);
-}
-
 static void test_swapped(void **state)
 {
     (void)state;
@@ -30,9 +21,8 @@ static void test_swapped(void **state)
     attack_locked(&w);
     another_world(&other);
     for (size_t i = 0; i < 2; i++)
-        take_key(&w, i, &other);
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(world_release(&w, i), CVM_OK);
+        world_take_key(&w, i, &other);
+    world_release_all(&w);
     CVM_AUTO_FREE char *before = attack_status(&w);
     for (size_t i = 0; i < 2; i++) /* each opens, and is what its owner sealed: but not for us */
         assert_int_equal(
@@ -58,11 +48,8 @@ static void test_one_for_another(void **state)
     world_channel(&w, "c", "out/r", "result", NULL);
     world_output(&w, "result", 1000);
     world_seal(&w);
-    world_start(&w);
-    assert_int_equal(world_lock(&w), CVM_OK);
-    assert_int_equal(world_challenge(&w), CVM_OK);
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(world_release(&w, i), CVM_OK);
+    world_start_locked(&w);
+    world_release_all(&w);
     for (size_t i = 1; i < 3; i++)
         assert_int_equal(
             world_item_bytes(&w, w.items[i].id, w.items[3 - i].blob.data, w.items[3 - i].blob.len),

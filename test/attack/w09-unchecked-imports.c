@@ -18,11 +18,8 @@ static void test_imports(void **state)
         world_channel(&w, "c", "/dev/stdout", "result", NULL);
         world_output(&w, "result", 1000);
         world_seal(&w);
-        world_start(&w);
-        assert_int_equal(world_lock(&w), CVM_OK);
-        assert_int_equal(world_challenge(&w), CVM_OK);
-        for (int k = 0; k < 3; k++)
-            assert_int_equal(world_release(&w, k), CVM_OK);
+        world_start_locked(&w);
+        world_release_all(&w);
         assert_int_equal(world_item(&w, "c"), CVM_E_COMPONENT_IMPORT);
         attack_assert_state(&w, "aborted");
         assert_int_equal(world_op(&w, "run"), CVM_E_ABORTED);

@@ -31,9 +31,7 @@ static void locked(struct world *w)
 {
     small(w, "copy 0 0\n");
     world_seal(w);
-    world_start(w);
-    assert_int_equal(world_lock(w), CVM_OK);
-    assert_int_equal(world_challenge(w), CVM_OK);
+    world_start_locked(w);
 }
 
 static void assert_state(struct world *w, const char *want)
@@ -282,11 +280,7 @@ static void test_swapped_content(void **state)
     struct world w, other;
     locked(&w);
     small(&other, "text 0 stolen\n");
-    CVM_AUTO_BUF struct cvm_buf right = {0};
-    cvm_secret_free(&w.items[0].key);
-    struct cvm_error err;
-    assert_int_equal(
-        cvm_secret_copy(&w.items[0].key, other.items[0].key.data, other.items[0].key.len, &err), 0);
+    world_take_key(&w, 0, &other);
     assert_int_equal(world_release(&w, 2), CVM_OK);
     assert_int_equal(world_item_bytes(&w, "c", other.items[0].blob.data, other.items[0].blob.len),
                      CVM_E_DIGEST_MISMATCH);
@@ -300,11 +294,8 @@ static void admission(const char *program, enum cvm_code code)
     struct world w;
     small(&w, program);
     world_seal(&w);
-    world_start(&w);
-    assert_int_equal(world_lock(&w), CVM_OK);
-    assert_int_equal(world_challenge(&w), CVM_OK);
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(world_release(&w, i), CVM_OK);
+    world_start_locked(&w);
+    world_release_all(&w);
     assert_int_equal(world_item(&w, "rows"), CVM_OK);
     assert_int_equal(world_item(&w, "c"), code);
     assert_reason(&w, cvm_code_info(code)->name);
@@ -421,11 +412,8 @@ static void test_abort_while_compiling(void **state)
     struct world w;
     small(&w, "compile-slow\n");
     world_seal(&w);
-    world_start(&w);
-    assert_int_equal(world_lock(&w), CVM_OK);
-    assert_int_equal(world_challenge(&w), CVM_OK);
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(world_release(&w, i), CVM_OK);
+    world_start_locked(&w);
+    world_release_all(&w);
     int fd = world_socket(&w);
     CVM_AUTO_FREE char *control =
         cvm_printf("{\"bytes\":%zu,\"id\":\"c\",\"op\":\"item\"}", w.items[0].blob.len);

@@ -279,13 +279,31 @@ bool world_await(struct world *w, const char *state)
     return !strcmp(w->state, state);
 }
 
-void world_fill(struct world *w)
+void world_start_locked(struct world *w)
 {
     world_start(w);
     assert_int_equal(world_lock(w), CVM_OK);
     assert_int_equal(world_challenge(w), CVM_OK);
+}
+
+void world_release_all(struct world *w)
+{
     for (int i = 0; i < 3; i++)
         assert_int_equal(world_release(w, i), CVM_OK);
+}
+
+void world_take_key(struct world *w, size_t item, const struct world *from)
+{
+    struct cvm_error err;
+    const struct cvm_secret *key = &from->items[item].key;
+    cvm_secret_free(&w->items[item].key);
+    assert_int_equal(cvm_secret_copy(&w->items[item].key, key->data, key->len, &err), 0);
+}
+
+void world_fill(struct world *w)
+{
+    world_start_locked(w);
+    world_release_all(w);
     for (size_t i = 0; i < w->n_items; i++)
         assert_int_equal(world_item(w, w->items[i].id), CVM_OK);
     assert_true(world_await(w, "sealed"));

@@ -113,6 +113,11 @@ void world_log(struct world *w, struct cvm_buf *ret);
 pid_t world_agent(struct world *w);
 /* Waits until the agent has told this state; false after 20 s. */
 bool world_await(struct world *w, const char *state);
+/* Up to a manifest that is locked, and a challenge that is answered; then all three release. */
+void world_start_locked(struct world *w);
+void world_release_all(struct world *w);
+/* An owner uses the key of the same item in another world, before the release. */
+void world_take_key(struct world *w, size_t item, const struct world *from);
 /* Everything up to `sealed`. */
 void world_fill(struct world *w);
 /* … and on to the end of the run; returns the state. */
